@@ -1,0 +1,85 @@
+"""unisono: one definition of a feature or a prediction, one answer, wherever it is computed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from unisono.spec.aggregations import count, first, last, max, mean, min, range, std, sum, var
+from unisono.spec.errors import (
+    DefinitionError,
+    InputError,
+    ModelError,
+    ParityError,
+    StateError,
+    StoreError,
+    UnisonoError,
+)
+from unisono.spec.predictor import Label, Predictor
+from unisono.spec.source import Source
+from unisono.spec.transform import Transform, transform
+from unisono.spec.types import Bool, Decimal, Float64, Int64, String, Timestamp
+from unisono.spec.view import FeatureView
+
+if TYPE_CHECKING:
+    from unisono.drivers.memory import point_in_time, stream
+    from unisono.drivers.project import load
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Bool",
+    "Decimal",
+    "DefinitionError",
+    "FeatureView",
+    "Float64",
+    "InputError",
+    "Int64",
+    "Label",
+    "ModelError",
+    "ParityError",
+    "Predictor",
+    "Source",
+    "StateError",
+    "StoreError",
+    "String",
+    "Timestamp",
+    "Transform",
+    "UnisonoError",
+    "__version__",
+    "count",
+    "first",
+    "last",
+    "load",
+    "max",
+    "mean",
+    "min",
+    "point_in_time",
+    "range",
+    "std",
+    "stream",
+    "sum",
+    "transform",
+    "var",
+]
+
+# What runs things needs numpy, polars and more; whoever only defines, or asks for --help, does not wait for them.
+_LAZY = {
+    "load": "unisono.drivers.project",
+    "point_in_time": "unisono.drivers.memory",
+    "stream": "unisono.drivers.memory",
+}
+
+
+if not TYPE_CHECKING:  # a type checker that saw this would take every misspelt name for an object
+
+    def __getattr__(name: str) -> object:
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(_LAZY[name]), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return __all__

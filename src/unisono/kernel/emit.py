@@ -1,0 +1,264 @@
+"""One read: the float64 of every output of a plan, from a state whose cursor stands at the instant asked for.
+
+Answers leave as bits, since a NaN's payload, which tells null from NaN, may be lost where a float travels.
+"""
+
+from __future__ import annotations
+
+from unisono.kernel.descriptor import SCRATCH, SCRATCH_NUMBERS
+from unisono.kernel.extremes import settle_extremes
+from unisono.kernel.layout import (
+    ACC_COUNT,
+    ACC_MAX,
+    ACC_MIN,
+    ACC_SUM,
+    ALL,
+    BASE_FIRST,
+    BASE_FIRST_TIME,
+    BASE_LAST,
+    BASE_LAST_TIME,
+    COLUMN_KIND,
+    COLUMN_PLACES,
+    FLOAT,
+    INFINITY_BITS,
+    LARGEST,
+    NAN_BITS,
+    NULL_BITS,
+    NULL_INT,
+    OUTPUT_AGGREGATION,
+    OUTPUT_COLUMN,
+    OUTPUT_WINDOW,
+    OUTPUT_WORDS,
+    PLAN_OUTPUTS,
+    PLAN_STRIDE,
+    RANGE_EXPONENT,
+    RANGE_SQUARE_LIMBS,
+    RANGE_SUM_LIMBS,
+    SMALLEST,
+    STATE_BASE_COUNT,
+    STATE_HEAD,
+    STATE_TAILS,
+    UNSET,
+    accumulator,
+    base_words,
+    column_words,
+    output_words,
+    range_words,
+    rows_address,
+    value_offset,
+    window_width,
+)
+from unisono.kernel.limbs import magnitude, multiply_word, subtract_square
+from unisono.kernel.rounding import round_limbs, round_quotient, round_root
+from unisono.kernel.values import bits_of, from_ordering_key, negate_if, power_of_ten
+from unisono.kernel.words import bits_float, load, store, wrapping_subtract
+
+COUNT_EVENTS = 0
+COUNT = 1
+SUM = 2
+MEAN = 3
+VAR = 4
+STD = 5
+MIN = 6
+MAX = 7
+RANGE = 8
+FIRST = 9
+LAST = 10
+
+NOT_SPECIAL = 0
+EXACT_IN_FLOAT = 1 << 53
+NUMBERS_APART = 128  # words between the two numbers of a variance
+AFTER_LONG_DIVISION = 8  # words left free before a number
+
+
+def emit(descriptor: int, state: int, plan: int, target: int) -> None:
+    """Write every output's bits to `target`."""
+    numbers = load(descriptor, SCRATCH) + 8 * (SCRATCH_NUMBERS + AFTER_LONG_DIVISION)
+    output = output_words(plan, 0)
+    for index in range(load(plan, PLAN_OUTPUTS)):
+        column = load(output, OUTPUT_COLUMN)
+        window = load(output, OUTPUT_WINDOW)
+        store(target, index, output_bits(state, plan, load(output, OUTPUT_AGGREGATION), column, window, numbers))
+        output += 8 * OUTPUT_WORDS
+
+
+def output_bits(state: int, plan: int, aggregation: int, column: int, window: int, numbers: int) -> int:
+    """The bits of one output."""
+    if aggregation == COUNT_EVENTS:
+        return bits_of(float(event_count(state, plan, window)))
+    if aggregation >= FIRST:
+        return end_bits(state, plan, aggregation, column, window, numbers)
+    if aggregation >= MIN:
+        return extreme_bits(state, plan, aggregation, column, window, numbers)
+    place = accumulator(state, plan, column, window)
+    count = load(place, ACC_COUNT)
+    if aggregation == COUNT:
+        return bits_of(float(count))
+    if count == 0:
+        return 0 if aggregation == SUM else NULL_BITS
+    if count == 1 and (aggregation == VAR or aggregation == STD):
+        return NULL_BITS
+    if load(column_words(plan, column), COLUMN_KIND) == FLOAT:
+        return float_moment(range_words(state, plan, column), place, aggregation, count, numbers)
+    return fixed_moment(place, load(column_words(plan, column), COLUMN_PLACES), aggregation, count, numbers)
+
+
+def event_count(state: int, plan: int, window: int) -> int:
+    """The events of a window."""
+    count = load(state, STATE_HEAD) - load(state, STATE_TAILS + window)
+    return count + load(state, STATE_BASE_COUNT) if window_width(plan, window) == ALL else count
+
+
+def fixed_moment(place: int, places: int, aggregation: int, count: int, numbers: int) -> int:
+    """Sum, mean, variance or standard deviation of a fixed-point column."""
+    scale = power_of_ten(places)
+    if aggregation == SUM:
+        return ratio_bits(place + 8 * ACC_SUM, 2, 1, scale, numbers)
+    if aggregation == MEAN:
+        return ratio_bits(place + 8 * ACC_SUM, 2, count, scale, numbers)
+    spread(numbers, place + 8 * ACC_SUM, 2, place + 8 * (ACC_SUM + 2), 3, count)
+    if aggregation == VAR:
+        return bits_of(round_quotient(numbers, 4, 0, count, count - 1, scale, scale))
+    return bits_of(round_root(numbers, 4, 0, count, count - 1, scale, scale))
+
+
+def ratio_bits(sum_place: int, limbs: int, count: int, scale: int, numbers: int) -> int:
+    """A signed sum over count * scale."""
+    low = load(sum_place, 0)
+    if limbs == 2 and load(sum_place, 1) == low >> 63 and -EXACT_IN_FLOAT <= low <= EXACT_IN_FLOAT:
+        divisor = float(count) * float(scale)
+        if divisor <= float(EXACT_IN_FLOAT):
+            return bits_of(float(low) / divisor)
+    negative = magnitude(numbers, sum_place, limbs)
+    return bits_of(negate_if(round_quotient(numbers, limbs, 0, count, scale, 1, 1), negative))
+
+
+def spread(target: int, sum_place: int, sum_limbs: int, square_place: int, square_limbs: int, count: int) -> None:
+    """count * squares - sum^2, never negative, in square_limbs + 1 limbs."""
+    size = target + 8 * NUMBERS_APART
+    magnitude(size, sum_place, sum_limbs)
+    multiply_word(target, square_place, square_limbs, count)
+    subtract_square(target, square_limbs + 1, size, sum_limbs)
+
+
+def float_moment(ranges: int, place: int, aggregation: int, count: int, numbers: int) -> int:
+    """Sum, mean, variance or standard deviation of a float64 column."""
+    sum_limbs = load(ranges, RANGE_SUM_LIMBS)
+    square_limbs = load(ranges, RANGE_SQUARE_LIMBS)
+    special = special_bits(place + 8 * (ACC_SUM + sum_limbs + square_limbs), aggregation)
+    if special != NOT_SPECIAL:
+        return special
+    exponent = load(ranges, RANGE_EXPONENT)
+    if exponent == UNSET:
+        return 0
+    sums = place + 8 * ACC_SUM
+    if aggregation == SUM:
+        negative = magnitude(numbers, sums, sum_limbs)
+        return signed_bits(round_limbs(numbers, sum_limbs, exponent), negative)
+    if aggregation == MEAN:
+        negative = magnitude(numbers, sums, sum_limbs)
+        return signed_bits(round_quotient(numbers, sum_limbs, exponent, count, 1, 1, 1), negative)
+    spread(numbers, sums, sum_limbs, sums + 8 * sum_limbs, square_limbs, count)
+    if aggregation == VAR:
+        return bits_of(round_quotient(numbers, square_limbs + 1, 2 * exponent, count, count - 1, 1, 1))
+    return bits_of(round_root(numbers, square_limbs + 1, 2 * exponent, count, count - 1, 1, 1))
+
+
+def signed_bits(value: float, negative: bool) -> int:
+    """The bits of a magnitude with its sign."""
+    return bits_of(negate_if(value, negative))
+
+
+def special_bits(specials: int, aggregation: int) -> int:
+    """What NaN and infinities make of a sum or a spread; NOT_SPECIAL if there are none."""
+    nans = load(specials, 0)
+    positive = load(specials, 1)
+    negative = load(specials, 2)
+    if nans == 0 and positive == 0 and negative == 0:
+        return NOT_SPECIAL
+    if nans > 0 or (positive > 0 and negative > 0) or aggregation >= VAR:
+        return NAN_BITS
+    return INFINITY_BITS if positive > 0 else INFINITY_BITS | SMALLEST
+
+
+def extreme_bits(state: int, plan: int, aggregation: int, column: int, window: int, numbers: int) -> int:
+    """Smallest, largest, or the distance between them."""
+    place = accumulator(state, plan, column, window)
+    if load(place, ACC_COUNT) == 0:
+        return NULL_BITS
+    settle_extremes(state, plan, column, window)
+    low = load(place, ACC_MIN)
+    high = load(place, ACC_MAX)
+    if load(column_words(plan, column), COLUMN_KIND) == FLOAT:
+        return float_extreme(aggregation, low, high)
+    places = load(column_words(plan, column), COLUMN_PLACES)
+    if aggregation == RANGE:
+        store(numbers, 0, wrapping_subtract(high, low))  # below 2^64, so right as an unsigned word
+        return bits_of(round_quotient(numbers, 1, 0, power_of_ten(places), 1, 1, 1))
+    return fixed_bits(low if aggregation == MIN else high, places, numbers)
+
+
+def float_extreme(aggregation: int, low: int, high: int) -> int:
+    """The same for ordering keys of floats; low > high says that all values were NaN."""
+    if low > high:
+        return NAN_BITS
+    if aggregation == MIN:
+        return from_ordering_key(low)
+    if aggregation == MAX:
+        return from_ordering_key(high)
+    return bits_of(bits_float(from_ordering_key(high)) - bits_float(from_ordering_key(low)))
+
+
+def fixed_bits(value: int, places: int, numbers: int) -> int:
+    """The float64 nearest to value / 10^places."""
+    if -EXACT_IN_FLOAT <= value <= EXACT_IN_FLOAT:
+        return bits_of(float(value) / float(power_of_ten(places)))
+    store(numbers, 0, value if value >= 0 else -value)
+    return bits_of(negate_if(round_quotient(numbers, 1, 0, power_of_ten(places), 1, 1, 1), value < 0))
+
+
+def end_bits(state: int, plan: int, aggregation: int, column: int, window: int, numbers: int) -> int:
+    """The first or last value by (event time, log order)."""
+    is_float = load(column_words(plan, column), COLUMN_KIND) == FLOAT
+    missing = NULL_BITS if is_float else NULL_INT
+    if aggregation == FIRST:
+        value = first_value(state, plan, column, window, missing)
+    else:
+        value = last_value(state, plan, column, window, missing)
+    if value == missing:
+        return NULL_BITS
+    return value if is_float else fixed_bits(value, load(column_words(plan, column), COLUMN_PLACES), numbers)
+
+
+def first_value(state: int, plan: int, column: int, window: int, missing: int) -> int:
+    """The first value that is not null in a window; the base precedes a row of the same event time."""
+    stride = load(plan, PLAN_STRIDE)
+    rows = rows_address(state)
+    offset = value_offset(plan, column)
+    head = load(state, STATE_HEAD)
+    row = load(state, STATE_TAILS + window)
+    while row < head and load(rows, stride * row + offset) == missing:
+        row += 1
+    if window_width(plan, window) == ALL:
+        base = base_words(state, plan, column)
+        time = load(base, BASE_FIRST_TIME)
+        if time != LARGEST and (row == head or time <= load(rows, stride * row)):
+            return load(base, BASE_FIRST)
+    return load(rows, stride * row + offset) if row < head else missing
+
+
+def last_value(state: int, plan: int, column: int, window: int, missing: int) -> int:
+    """The last value that is not null in a window; a row follows a base of the same event time."""
+    stride = load(plan, PLAN_STRIDE)
+    rows = rows_address(state)
+    offset = value_offset(plan, column)
+    tail = load(state, STATE_TAILS + window)
+    row = load(state, STATE_HEAD) - 1
+    while row >= tail and load(rows, stride * row + offset) == missing:
+        row -= 1
+    if window_width(plan, window) == ALL:
+        base = base_words(state, plan, column)
+        time = load(base, BASE_LAST_TIME)
+        if time != SMALLEST and (row < tail or time > load(rows, stride * row)):
+            return load(base, BASE_LAST)
+    return load(rows, stride * row + offset) if row >= tail else missing
