@@ -29,12 +29,12 @@ from unisono.kernel.layout import (
     NULL_BITS,
     NULL_INT,
     PLAN_STRIDE,
+    RANGE_ACCUMULATOR_WORDS,
     RANGE_EXPONENT,
     RANGE_SQUARE_LIMBS,
     RANGE_SUM_LIMBS,
     SMALLEST,
     accumulator,
-    accumulator_words,
     column_words,
     range_words,
     rows_address,
@@ -71,10 +71,7 @@ def forget_extremes(accumulator: int) -> None:
 
 def clear_window(state: int, plan: int, column: int, window: int) -> None:
     """Clear the accumulator of one column and window."""
-    ranges = range_words(state, plan, column)
-    words = accumulator_words(
-        column_words(plan, column), load(ranges, RANGE_SUM_LIMBS), load(ranges, RANGE_SQUARE_LIMBS)
-    )
+    words = load(range_words(state, plan, column), RANGE_ACCUMULATOR_WORDS)
     clear(accumulator(state, plan, column, window), words)
 
 
@@ -211,10 +208,27 @@ def change_float_sum(target: int, limbs: int, bits: int, exponent: int, directio
     shift = offset & 63
     low = shift_left(mantissa, shift)
     high = shift_right(mantissa, 64 - shift) if shift > 0 else 0
-    if (bits < 0) == (direction < 0):
+    add = (bits < 0) == (direction < 0)
+    if limbs == 2 and offset < 64:
+        change_two_limbs(target + 8 * ACC_SUM, low, high, add)
+    elif add:
         add_at(target + 8 * ACC_SUM, limbs, offset >> 6, low, high, 0)
     else:
         subtract_at(target + 8 * ACC_SUM, limbs, offset >> 6, low, high, 0)
+
+
+def change_two_limbs(place: int, low: int, high: int, add: bool) -> None:
+    """Add (high, low) to a number of two limbs, or take it away."""
+    old = load(place, 0)
+    if add:
+        total = wrapping_add(old, low)
+        high = wrapping_add(high, 1 if unsigned_less(total, low) else 0)
+        store(place, 1, wrapping_add(load(place, 1), high))
+    else:
+        total = wrapping_subtract(old, low)
+        high = wrapping_add(high, 1 if unsigned_less(old, low) else 0)
+        store(place, 1, wrapping_subtract(load(place, 1), high))
+    store(place, 0, total)
 
 
 def change_float_square(

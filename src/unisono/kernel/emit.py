@@ -18,7 +18,7 @@ from unisono.kernel.layout import (
     BASE_LAST,
     BASE_LAST_TIME,
     COLUMN_KIND,
-    COLUMN_PLACES,
+    COLUMN_SCALE,
     FLOAT,
     INFINITY_BITS,
     LARGEST,
@@ -48,10 +48,21 @@ from unisono.kernel.layout import (
     value_offset,
     window_width,
 )
-from unisono.kernel.limbs import magnitude, multiply_word, subtract_square
+from unisono.kernel.limbs import magnitude, multiply_word, subtract_square, subtract_word
 from unisono.kernel.rounding import round_limbs, round_quotient, round_root
-from unisono.kernel.values import bits_of, from_ordering_key, negate_if, power_of_ten
-from unisono.kernel.words import bits_float, load, store, wrapping_subtract
+from unisono.kernel.values import bits_of, from_ordering_key, negate_if
+from unisono.kernel.words import (
+    bits_float,
+    load,
+    multiply_high,
+    shift_left,
+    shift_right,
+    store,
+    unsigned_less,
+    wrapping_add,
+    wrapping_multiply,
+    wrapping_subtract,
+)
 
 COUNT_EVENTS = 0
 COUNT = 1
@@ -100,7 +111,7 @@ def output_bits(state: int, plan: int, aggregation: int, column: int, window: in
         return NULL_BITS
     if load(column_words(plan, column), COLUMN_KIND) == FLOAT:
         return float_moment(range_words(state, plan, column), place, aggregation, count, numbers)
-    return fixed_moment(place, load(column_words(plan, column), COLUMN_PLACES), aggregation, count, numbers)
+    return fixed_moment(place, load(column_words(plan, column), COLUMN_SCALE), aggregation, count, numbers)
 
 
 def event_count(state: int, plan: int, window: int) -> int:
@@ -109,14 +120,13 @@ def event_count(state: int, plan: int, window: int) -> int:
     return count + load(state, STATE_BASE_COUNT) if window_width(plan, window) == ALL else count
 
 
-def fixed_moment(place: int, places: int, aggregation: int, count: int, numbers: int) -> int:
+def fixed_moment(place: int, scale: int, aggregation: int, count: int, numbers: int) -> int:
     """Sum, mean, variance or standard deviation of a fixed-point column."""
-    scale = power_of_ten(places)
     if aggregation == SUM:
         return ratio_bits(place + 8 * ACC_SUM, 2, 1, scale, numbers)
     if aggregation == MEAN:
         return ratio_bits(place + 8 * ACC_SUM, 2, count, scale, numbers)
-    spread(numbers, place + 8 * ACC_SUM, 2, place + 8 * (ACC_SUM + 2), 3, count)
+    spread_short(numbers, place + 8 * ACC_SUM, count)
     if aggregation == VAR:
         return bits_of(round_quotient(numbers, 4, 0, count, count - 1, scale, scale))
     return bits_of(round_root(numbers, 4, 0, count, count - 1, scale, scale))
@@ -141,6 +151,54 @@ def spread(target: int, sum_place: int, sum_limbs: int, square_place: int, squar
     subtract_square(target, square_limbs + 1, size, sum_limbs)
 
 
+def spread_short(target: int, sums: int, count: int) -> None:
+    """`spread` for a sum of two limbs followed by squares of three, in registers: the usual case."""
+    low = load(sums, 0)
+    high = load(sums, 1)
+    if high < 0:
+        low = wrapping_subtract(0, low)
+        high = wrapping_add(~high, 1 if low == 0 else 0)
+    product = multiply_three(load(sums, 2), load(sums, 3), load(sums, 4), count)
+    square = square_two(low, high)
+    for index in range(4):
+        store(target, index, product[index])
+    borrow = 0
+    for index in range(4):
+        borrow = subtract_word(target, index, square[index], borrow)
+
+
+def multiply_three(low: int, middle: int, high: int, factor: int) -> tuple[int, int, int, int]:
+    """(high, middle, low) * factor as four limbs, lowest first."""
+    first = wrapping_multiply(low, factor)
+    carry = multiply_high(low, factor)
+    second = wrapping_add(wrapping_multiply(middle, factor), carry)
+    carry = multiply_high(middle, factor) + (1 if unsigned_less(second, carry) else 0)
+    third = wrapping_add(wrapping_multiply(high, factor), carry)
+    carry = multiply_high(high, factor) + (1 if unsigned_less(third, carry) else 0)
+    return first, second, third, carry
+
+
+def square_two(low: int, high: int) -> tuple[int, int, int, int]:
+    """(high, low)^2 as four limbs, lowest first; `high` is below 2^63."""
+    first = wrapping_multiply(low, low)
+    second = multiply_high(low, low)
+    if high == 0:
+        return first, second, 0, 0
+    cross = wrapping_multiply(low, high)
+    cross_high = multiply_high(low, high)
+    third = shift_left(cross_high, 1) | shift_right(cross, 63)
+    fourth = shift_right(cross_high, 63)
+    cross = shift_left(cross, 1)
+    second = wrapping_add(second, cross)
+    third_carry = 1 if unsigned_less(second, cross) else 0
+    squared = wrapping_multiply(high, high)
+    third = wrapping_add(third, third_carry)
+    fourth += 1 if unsigned_less(third, third_carry) else 0
+    third = wrapping_add(third, squared)
+    fourth += 1 if unsigned_less(third, squared) else 0
+    return first, second, third, fourth + multiply_high(high, high)
+
+
 def float_moment(ranges: int, place: int, aggregation: int, count: int, numbers: int) -> int:
     """Sum, mean, variance or standard deviation of a float64 column."""
     sum_limbs = load(ranges, RANGE_SUM_LIMBS)
@@ -158,7 +216,10 @@ def float_moment(ranges: int, place: int, aggregation: int, count: int, numbers:
     if aggregation == MEAN:
         negative = magnitude(numbers, sums, sum_limbs)
         return signed_bits(round_quotient(numbers, sum_limbs, exponent, count, 1, 1, 1), negative)
-    spread(numbers, sums, sum_limbs, sums + 8 * sum_limbs, square_limbs, count)
+    if sum_limbs == 2 and square_limbs == 3:
+        spread_short(numbers, sums, count)
+    else:
+        spread(numbers, sums, sum_limbs, sums + 8 * sum_limbs, square_limbs, count)
     if aggregation == VAR:
         return bits_of(round_quotient(numbers, square_limbs + 1, 2 * exponent, count, count - 1, 1, 1))
     return bits_of(round_root(numbers, square_limbs + 1, 2 * exponent, count, count - 1, 1, 1))
@@ -191,11 +252,11 @@ def extreme_bits(state: int, plan: int, aggregation: int, column: int, window: i
     high = load(place, ACC_MAX)
     if load(column_words(plan, column), COLUMN_KIND) == FLOAT:
         return float_extreme(aggregation, low, high)
-    places = load(column_words(plan, column), COLUMN_PLACES)
+    scale = load(column_words(plan, column), COLUMN_SCALE)
     if aggregation == RANGE:
         store(numbers, 0, wrapping_subtract(high, low))  # below 2^64, so right as an unsigned word
-        return bits_of(round_quotient(numbers, 1, 0, power_of_ten(places), 1, 1, 1))
-    return fixed_bits(low if aggregation == MIN else high, places, numbers)
+        return bits_of(round_quotient(numbers, 1, 0, scale, 1, 1, 1))
+    return fixed_bits(low if aggregation == MIN else high, scale, numbers)
 
 
 def float_extreme(aggregation: int, low: int, high: int) -> int:
@@ -209,12 +270,12 @@ def float_extreme(aggregation: int, low: int, high: int) -> int:
     return bits_of(bits_float(from_ordering_key(high)) - bits_float(from_ordering_key(low)))
 
 
-def fixed_bits(value: int, places: int, numbers: int) -> int:
-    """The float64 nearest to value / 10^places."""
+def fixed_bits(value: int, scale: int, numbers: int) -> int:
+    """The float64 nearest to value / scale."""
     if -EXACT_IN_FLOAT <= value <= EXACT_IN_FLOAT:
-        return bits_of(float(value) / float(power_of_ten(places)))
+        return bits_of(float(value) / float(scale))
     store(numbers, 0, value if value >= 0 else -value)
-    return bits_of(negate_if(round_quotient(numbers, 1, 0, power_of_ten(places), 1, 1, 1), value < 0))
+    return bits_of(negate_if(round_quotient(numbers, 1, 0, scale, 1, 1, 1), value < 0))
 
 
 def end_bits(state: int, plan: int, aggregation: int, column: int, window: int, numbers: int) -> int:
@@ -227,7 +288,7 @@ def end_bits(state: int, plan: int, aggregation: int, column: int, window: int, 
         value = last_value(state, plan, column, window, missing)
     if value == missing:
         return NULL_BITS
-    return value if is_float else fixed_bits(value, load(column_words(plan, column), COLUMN_PLACES), numbers)
+    return value if is_float else fixed_bits(value, load(column_words(plan, column), COLUMN_SCALE), numbers)
 
 
 def first_value(state: int, plan: int, column: int, window: int, missing: int) -> int:

@@ -89,6 +89,6 @@ def _column_table(columns: tuple[Column, ...], needs: list[int]) -> list[int]:
     extremes = 0
     for column, need in zip(columns, needs, strict=True):
         kind = layout.FLOAT if column.kind == "float" else layout.FIXED
-        table += [kind, column.places, need, extremes]
+        table += [kind, column.places, need, extremes, 10**column.places]
         extremes += need & layout.NEEDS_EXTREMES != 0
     return table

@@ -44,7 +44,8 @@ COLUMN_KIND = 0
 COLUMN_PLACES = 1
 COLUMN_NEEDS = 2
 COLUMN_EXTREME = 3  # its place among the columns with extremes
-COLUMN_WORDS = 4
+COLUMN_SCALE = 4  # 10^places
+COLUMN_WORDS = 5
 FIXED = 0
 FLOAT = 1
 
@@ -90,7 +91,9 @@ RANGE_EXPONENT = 0  # weight of the lowest bit of a float sum; squares weigh twi
 RANGE_SUM_LIMBS = 1
 RANGE_SQUARE_LIMBS = 2
 RANGE_ACCUMULATORS_AT = 3  # word offset
-RANGE_WORDS = 4
+RANGE_ACCUMULATOR_WORDS = 4
+RANGE_WORDS = 5
+RANGE_CHOICE = 3  # the words before these two are chosen, these two follow from them
 
 # A column's base: what rows that were let go of leave behind for the window of all history.
 BASE_MIN = 0
@@ -164,9 +167,7 @@ def accumulator_words(column: int, sum_limbs: int, square_limbs: int) -> int:
 def accumulator(state: int, plan: int, column: int, window: int) -> int:
     """The address of one accumulator."""
     ranges = range_words(state, plan, column)
-    words = accumulator_words(
-        column_words(plan, column), load(ranges, RANGE_SUM_LIMBS), load(ranges, RANGE_SQUARE_LIMBS)
-    )
+    words = load(ranges, RANGE_ACCUMULATOR_WORDS)
     return state + 8 * (load(ranges, RANGE_ACCUMULATORS_AT) + words * window)
 
 
@@ -187,10 +188,11 @@ def place_accumulators(state: int, plan: int) -> int:
     place = first_accumulator(plan)
     for column in range(load(plan, PLAN_COLUMNS)):
         ranges = range_words(state, plan, column)
-        store(ranges, RANGE_ACCUMULATORS_AT, place)
         words = accumulator_words(
             column_words(plan, column), load(ranges, RANGE_SUM_LIMBS), load(ranges, RANGE_SQUARE_LIMBS)
         )
+        store(ranges, RANGE_ACCUMULATORS_AT, place)
+        store(ranges, RANGE_ACCUMULATOR_WORDS, words)
         place += words * load(plan, PLAN_WINDOWS)
     return place
 

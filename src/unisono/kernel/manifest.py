@@ -46,7 +46,7 @@ class Manifest:
 
 
 def symbol_of(name: str) -> str:
-    """The symbol of an export; prefixed, because a device links the kernel beside a C library that has its own `read`."""
+    """An export's symbol; prefixed, because a device links the kernel beside a C library that has its own `read`."""
     return f"unisono_{name}"
 
 

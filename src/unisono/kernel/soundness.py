@@ -14,6 +14,7 @@ from unisono.kernel.layout import (
     PLAN_STRIDE,
     PLAN_WINDOWS,
     RANGE_ACCUMULATORS_AT,
+    RANGE_ACCUMULATOR_WORDS,
     RANGE_SQUARE_LIMBS,
     RANGE_SUM_LIMBS,
     STATE_BLOCKS_AT,
@@ -70,9 +71,10 @@ def sound_front(state: int, plan: int) -> int:
             return 0
         if not sound_limbs(squares, load(words, COLUMN_NEEDS) & NEEDS_SQUARES != 0, 3):
             return 0
-        if load(ranges, RANGE_ACCUMULATORS_AT) != place:
+        size = accumulator_words(words, sums, squares)
+        if load(ranges, RANGE_ACCUMULATORS_AT) != place or load(ranges, RANGE_ACCUMULATOR_WORDS) != size:
             return 0
-        place += accumulator_words(words, sums, squares) * load(plan, PLAN_WINDOWS)
+        place += size * load(plan, PLAN_WINDOWS)
     return place
 
 

@@ -31,9 +31,12 @@ from unisono.kernel.layout import (
     PLAN_ID,
     PLAN_STRIDE,
     PLAN_WINDOWS,
+    RANGE_ACCUMULATOR_WORDS,
+    RANGE_CHOICE,
     RANGE_EXPONENT,
     RANGE_SQUARE_LIMBS,
     RANGE_SUM_LIMBS,
+    RANGE_WORDS,
     SMALLEST,
     STATE_BASE_COUNT,
     STATE_BLOCKS_VALID,
@@ -53,7 +56,6 @@ from unisono.kernel.layout import (
     UNSET,
     VERSION,
     accumulator,
-    accumulator_words,
     base_words,
     column_words,
     first_accumulator,
@@ -106,8 +108,7 @@ def clear_accumulators(state: int, plan: int, column: int) -> None:
     words = column_words(plan, column)
     if load(words, COLUMN_NEEDS) & NEEDS_ACCUMULATOR == 0:
         return
-    ranges = range_words(state, plan, column)
-    size = accumulator_words(words, load(ranges, RANGE_SUM_LIMBS), load(ranges, RANGE_SQUARE_LIMBS))
+    size = load(range_words(state, plan, column), RANGE_ACCUMULATOR_WORDS)
     for window in range(load(plan, PLAN_WINDOWS)):
         clear(accumulator(state, plan, column, window), size)
 
@@ -210,7 +211,7 @@ def lay_out(
     copy(target, source, first_accumulator(plan))
     store(target, STATE_CAPACITY, capacity)
     for column in range(columns):
-        copy(range_words(target, plan, column), ranges + 32 * column, 3)
+        copy(range_words(target, plan, column), ranges + 8 * RANGE_WORDS * column, RANGE_CHOICE)
     front = place_accumulators(target, plan)
     for column in range(columns):
         for window in range(load(plan, PLAN_WINDOWS)):

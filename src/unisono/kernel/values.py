@@ -45,14 +45,6 @@ def mantissa_of(bits: int) -> int:
     return fraction | (1 << 52) if ((bits >> 52) & 0x7FF) > 0 else fraction
 
 
-def power_of_ten(places: int) -> int:
-    """10^places, for places from 0 to 18."""
-    power = 1
-    for _ in range(places):
-        power *= 10
-    return power
-
-
 def negate_if(value: float, negative: bool) -> float:
     """-value or value; a zero keeps the sign it is given."""
     return -value if negative else value

@@ -68,7 +68,7 @@ def _placed(targets: Sequence[Target], out: Path | None) -> Iterator[tuple[Targe
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m unisono.kernel.build",
-        description="Compile the kernel. Without arguments: for this machine, into the package, if it is not up to date.",
+        description="Compile the kernel. Without arguments: for this machine, into the package, if it is out of date.",
     )
     parser.add_argument("--target", action="append", choices=tuple(TARGETS), help="a target to build; may be repeated")
     parser.add_argument("--all", action="store_true", help="build every target")

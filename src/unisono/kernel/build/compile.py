@@ -1,8 +1,8 @@
 """Plain kernel functions -> one LLVM module, the same for every target.
 
-Each function is compiled by numba on its own: the kernel functions it calls are declared by their plain signature, so nothing is
-compiled twice and results travel in registers, a tuple as an LLVM aggregate. Numba's own form (a status, a result pointer and an
-exception pointer) stays inside a body that is always inlined into the plain form.
+Each function is compiled by numba on its own: the kernel functions it calls are declared by their plain signature, so
+nothing is compiled twice and results travel in registers, a tuple as an LLVM aggregate. Numba's own form (a status, a
+result pointer and an exception pointer) stays inside a body that is always inlined into the plain form.
 """
 
 from __future__ import annotations

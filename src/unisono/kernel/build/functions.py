@@ -1,7 +1,8 @@
 """Which plain functions make up the kernel, and whether each keeps to the subset that compiles to what Python means.
 
-The subset: int, float and bool; calls of each other and of `kernel.words`; module constants; loops; tuples as results. What
-Python and the machine would answer differently (integer overflow of constants, exceptions, closures, recursion) is refused here.
+The subset: int, float and bool; calls of each other and of `kernel.words`; module constants; loops; tuples as results.
+What Python and the machine would answer differently (constants beyond a word), and what needs a runtime (exceptions,
+closures, recursion), is refused here; `guards` refuses what only numba's types can tell.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class KernelSourceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A function's argument types and result type, as annotated: `int`, `float`, `bool`; the result also a tuple or None."""
+    """A function's types as annotated: arguments `int`, `float` or `bool`; the result also a tuple of them, or None."""
 
     arguments: tuple[type, ...]
     result: type | tuple[type, ...] | None

@@ -1,7 +1,8 @@
 """One LLVM form a function of `kernel.words`: the table that makes the kernel's words machine instructions.
 
-Loads and stores carry align 1, so no target assumes an alignment. `multiply_high` is a call of a helper that each target
-defines in its own way (`retarget`), because a 128-bit product is one instruction on some machines and a library call on others.
+Loads and stores carry align 1, so no target assumes an alignment. `multiply_high` is a call of a helper that each
+target defines in its own way (`retarget`), because a 128-bit product is one instruction on some machines and a library
+call on others.
 """
 
 from __future__ import annotations
@@ -34,35 +35,36 @@ def _function(builder: Builder, name: str, result: ir.Type, arguments: Sequence[
     return found if found is not None else ir.Function(module, ir.FunctionType(result, arguments), name)
 
 
-def _element(builder: Builder, address: Value, index: Value, width: int) -> Value:
+def _element(builder: Builder, address: Value, index: Value, *, width: int) -> Value:
     place = builder.add(address, builder.mul(index, I64(width)) if width > 1 else index)
     return builder.inttoptr(place, POINTER)
 
 
-def _typed(builder: Builder, address: Value, index: Value, element: ir.Type, width: int) -> Value:
-    return builder.bitcast(_element(builder, address, index, width), element.as_pointer())
+def _typed(builder: Builder, address: Value, index: Value, *, element: Any) -> Value:
+    place = _element(builder, address, index, width=element.width // 8)
+    return builder.bitcast(place, element.as_pointer())
 
 
 def _load(builder: Builder, arguments: Sequence[Value]) -> Value:
-    return builder.load(_typed(builder, *arguments, I64, 8), align=1)
+    return builder.load(_typed(builder, arguments[0], arguments[1], element=I64), align=1)
 
 
 def _store(builder: Builder, arguments: Sequence[Value]) -> None:
     address, index, value = arguments
-    builder.store(value, _typed(builder, address, index, I64, 8), align=1)
+    builder.store(value, _typed(builder, address, index, element=I64), align=1)
 
 
 def _load_int32(builder: Builder, arguments: Sequence[Value]) -> Value:
-    return builder.sext(builder.load(_typed(builder, *arguments, I32, 4), align=1), I64)
+    return builder.sext(builder.load(_typed(builder, arguments[0], arguments[1], element=I32), align=1), I64)
 
 
 def _store_int32(builder: Builder, arguments: Sequence[Value]) -> None:
     address, index, value = arguments
-    builder.store(builder.trunc(value, I32), _typed(builder, address, index, I32, 4), align=1)
+    builder.store(builder.trunc(value, I32), _typed(builder, address, index, element=I32), align=1)
 
 
 def _load_byte(builder: Builder, arguments: Sequence[Value]) -> Value:
-    return builder.zext(builder.load(_typed(builder, *arguments, I8, 1), align=1), I64)
+    return builder.zext(builder.load(_typed(builder, arguments[0], arguments[1], element=I8), align=1), I64)
 
 
 def _copy(builder: Builder, arguments: Sequence[Value]) -> None:
@@ -81,7 +83,7 @@ def _fill(builder: Builder, arguments: Sequence[Value]) -> None:
 
 def _prefetch(builder: Builder, arguments: Sequence[Value]) -> None:
     hint = _function(builder, "llvm.prefetch.p0", ir.VoidType(), (POINTER, I32, I32, I32))
-    builder.call(hint, [_element(builder, *arguments, 8), I32(0), I32(3), I32(1)])
+    builder.call(hint, [_element(builder, arguments[0], arguments[1], width=8), I32(0), I32(3), I32(1)])
 
 
 def _multiply_high(builder: Builder, arguments: Sequence[Value]) -> Value:
@@ -134,7 +136,7 @@ WORDS: dict[str, Word] = {
 
 
 def caller(name: str, arguments: str, result: Any, emit: Emit) -> Callable[..., Any]:
-    """What numba calls for `emit`: exact argument types (a boolean may stand for an int64), one LLVM value or none out."""
+    """What numba calls for `emit`: exact argument types (a boolean may stand for an int64), one value or none out."""
     wanted = [TYPES[kind] for kind in arguments]
     signature = result(*wanted)
 

@@ -1,7 +1,7 @@
-"""One object file -> the file that a target loads. The linkers are those of the `ziglang` wheel; nothing of the machine is used.
+"""One object file -> the file that a target loads. The linkers are those of the `ziglang` wheel, not the machine's.
 
-No library is linked into the Linux file: it needs nothing but memmove, memset and memcpy, which every process already has, so one
-file serves glibc and musl of any version. The Windows file takes the same three from msvcrt.dll.
+No library is linked into the Linux file: it needs nothing but memmove, memset and memcpy, which every process already
+has, so one file serves glibc and musl of any version. The Windows file takes the same three from msvcrt.dll.
 """
 
 from __future__ import annotations

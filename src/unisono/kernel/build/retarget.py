@@ -1,12 +1,13 @@
 """The kernel's LLVM module -> optimised machine code of one target.
 
-Numba writes the module for the machine it runs on; here it gets the target's triple and data layout, the target's product of two
-words, and everything but the exports becomes private, before LLVM's own optimiser and code generator for that target run.
+Numba writes the module for the machine it runs on; here it gets the target's triple and data layout, the target's
+product of two words, and everything but the exports becomes private, before LLVM's own optimiser and code generator for
+that target run.
 
-No fused multiply-add can appear: LLVM contracts a*b+c only if the instructions carry `contract` or `fast` (numba emits neither
-without fastmath), if the module calls llvm.fma or llvm.fmuladd, or if the target machine is told to (llvmlite leaves the default).
-`check_exact` refuses the first two; the tests read the assembly. The vectorisers are off: they change no bit, but would tie
-the code's shape to a machine.
+No fused multiply-add can appear: LLVM contracts a*b+c only if the instructions carry `contract` or `fast` (numba emits
+neither without fastmath), if the module calls llvm.fma or llvm.fmuladd, or if the target machine is told to (llvmlite
+leaves the default). `check_exact` refuses the first two; the tests read the assembly. The vectorisers are off: they
+change no bit, but would tie the code's shape to a machine.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ define i64 @unisono.multiply_high(i64 %a, i64 %b) alwaysinline {
 }
 """
 
-# Linked after the optimiser has run: it recognises these four products as one of 128 bits, which is a library call here.
+# Linked after the optimiser has run: it knows these four products as one of 128 bits, which is a library call here.
 NARROW_PRODUCT = """
 define i64 @unisono.multiply_high(i64 %a, i64 %b) alwaysinline {
   %a0 = and i64 %a, 4294967295
