@@ -1,4 +1,7 @@
-"""The one meaning of state: exact aggregates of events over windows. See layout.py for a map, reference.py for the meaning."""
+"""The one meaning of state: exact aggregates of events over windows.
+
+`reference.py` says what they mean, `layout.py` where everything lies.
+"""
 
 from unisono.kernel.arrays import Ordered, hash_strings, order_by_key
 from unisono.kernel.codec import NO_ID, NULL, NULL_FLOAT_BITS, NULL_INT, nulls, with_nulls

@@ -12,7 +12,6 @@ from unisono.kernel.layout import (
     ACC_DIRTY,
     ACC_MAX,
     ACC_MIN,
-    ACC_SPECIALS,
     ACC_SUM,
     COLUMN_KIND,
     COLUMN_NEEDS,
@@ -22,23 +21,15 @@ from unisono.kernel.layout import (
     INFINITY_BITS,
     LARGEST,
     NAN_BITS,
-    NEEDS_ACCUMULATOR,
     NEEDS_EXTREMES,
     NEEDS_SQUARES,
     NEEDS_SUM,
     NULL_BITS,
     NULL_INT,
-    PLAN_STRIDE,
-    RANGE_ACCUMULATOR_WORDS,
     RANGE_EXPONENT,
     RANGE_SQUARE_LIMBS,
     RANGE_SUM_LIMBS,
     SMALLEST,
-    accumulator,
-    column_words,
-    range_words,
-    rows_address,
-    value_offset,
 )
 from unisono.kernel.limbs import add_at, subtract_at
 from unisono.kernel.values import exponent_of, is_special, mantissa_of, ordering_key
@@ -69,25 +60,22 @@ def forget_extremes(accumulator: int) -> None:
     store(accumulator, ACC_MAX, SMALLEST)
 
 
-def clear_window(state: int, plan: int, column: int, window: int) -> None:
-    """Clear the accumulator of one column and window."""
-    words = load(range_words(state, plan, column), RANGE_ACCUMULATOR_WORDS)
-    clear(accumulator(state, plan, column, window), words)
+def change_rows(
+    target: int, column: int, ranges: int, values: int, stride: int, start: int, stop: int, direction: int
+) -> None:
+    """Add (direction 1) or remove (-1) the values of the rows from `start` to before `stop`.
 
-
-def change_rows(state: int, plan: int, column: int, window: int, start: int, stop: int, direction: int) -> None:
-    """Add (direction 1) or remove (-1) the rows from `start` to before `stop`."""
-    words = column_words(plan, column)
-    needs = load(words, COLUMN_NEEDS)
-    if needs & NEEDS_ACCUMULATOR == 0 or start >= stop:
+    target: the accumulator. column, ranges: the column's words in the plan and in the state.
+    values: the address of the column's value in the first row; rows are `stride` words apart.
+    """
+    if start >= stop:
         return
-    stride = load(plan, PLAN_STRIDE)
-    values = rows_address(state) + 8 * (stride * start + value_offset(plan, column))
-    target = accumulator(state, plan, column, window)
-    if load(words, COLUMN_KIND) == FLOAT:
-        change_floats(target, range_words(state, plan, column), values, stride, stop - start, needs, direction)
+    first = values + 8 * stride * start
+    needs = load(column, COLUMN_NEEDS)
+    if load(column, COLUMN_KIND) == FLOAT:
+        change_floats(target, ranges, first, stride, stop - start, needs, direction)
     else:
-        change_fixed(target, values, stride, stop - start, needs, direction)
+        change_fixed(target, first, stride, stop - start, needs, direction)
 
 
 def change_fixed(target: int, values: int, stride: int, rows: int, needs: int, direction: int) -> None:
@@ -162,9 +150,7 @@ def change_extremes(target: int, key: int, direction: int) -> None:
     store(target, ACC_DIRTY, dirty)
 
 
-def change_floats(
-    target: int, ranges: int, values: int, stride: int, rows: int, needs: int, direction: int
-) -> None:
+def change_floats(target: int, ranges: int, values: int, stride: int, rows: int, needs: int, direction: int) -> None:
     """Add or remove `rows` float64 values; all of them lie in the range that `ranges` tells."""
     sum_limbs = load(ranges, RANGE_SUM_LIMBS)
     square_limbs = load(ranges, RANGE_SQUARE_LIMBS)
@@ -231,9 +217,7 @@ def change_two_limbs(place: int, low: int, high: int, add: bool) -> None:
     store(place, 0, total)
 
 
-def change_float_square(
-    target: int, sum_limbs: int, limbs: int, bits: int, exponent: int, direction: int
-) -> None:
+def change_float_square(target: int, sum_limbs: int, limbs: int, bits: int, exponent: int, direction: int) -> None:
     """Add the square of a finite float64, or take it away."""
     mantissa = mantissa_of(bits)
     low = wrapping_multiply(mantissa, mantissa)

@@ -73,8 +73,10 @@ def replay(descriptor: int) -> int:
     """
     stop = load(descriptor, STOP)
     reuse = load(descriptor, REUSE) != 0
-    last_slot = NO_SLOT
-    for index in range(load(descriptor, START), stop):
+    start = load(descriptor, START)
+    # Going on after the slab has grown, the state belongs to the key of the operation before.
+    last_slot = slot_of(descriptor, start - 1) if start > 0 else NO_SLOT
+    for index in range(start, stop):
         if reuse:
             slot = slot_of(descriptor, index)
             if slot != last_slot:

@@ -9,6 +9,7 @@ from unisono.kernel.descriptor import SCRATCH, SCRATCH_NUMBERS
 from unisono.kernel.extremes import settle_extremes
 from unisono.kernel.layout import (
     ACC_COUNT,
+    ACC_DIRTY,
     ACC_MAX,
     ACC_MIN,
     ACC_SUM,
@@ -27,6 +28,8 @@ from unisono.kernel.layout import (
     NULL_INT,
     OUTPUT_AGGREGATION,
     OUTPUT_COLUMN,
+    OUTPUT_COLUMN_AT,
+    OUTPUT_RANGE_AT,
     OUTPUT_WINDOW,
     OUTPUT_WORDS,
     PLAN_OUTPUTS,
@@ -41,15 +44,13 @@ from unisono.kernel.layout import (
     UNSET,
     accumulator,
     base_words,
-    column_words,
     output_words,
-    range_words,
     rows_address,
     value_offset,
     window_width,
 )
 from unisono.kernel.limbs import magnitude, multiply_word, subtract_square, subtract_word
-from unisono.kernel.rounding import round_limbs, round_quotient, round_root
+from unisono.kernel.rounding import UNDECIDED, round_pair, round_pair_quotient, round_quotient, round_root
 from unisono.kernel.values import bits_of, from_ordering_key, negate_if
 from unisono.kernel.words import (
     bits_float,
@@ -87,31 +88,35 @@ def emit(descriptor: int, state: int, plan: int, target: int) -> None:
     numbers = load(descriptor, SCRATCH) + 8 * (SCRATCH_NUMBERS + AFTER_LONG_DIVISION)
     output = output_words(plan, 0)
     for index in range(load(plan, PLAN_OUTPUTS)):
-        column = load(output, OUTPUT_COLUMN)
-        window = load(output, OUTPUT_WINDOW)
-        store(target, index, output_bits(state, plan, load(output, OUTPUT_AGGREGATION), column, window, numbers))
+        store(target, index, output_bits(state, plan, output, numbers))
         output += 8 * OUTPUT_WORDS
 
 
-def output_bits(state: int, plan: int, aggregation: int, column: int, window: int, numbers: int) -> int:
-    """The bits of one output."""
+def output_bits(state: int, plan: int, output: int, numbers: int) -> int:
+    """The bits of one output; `output` is the address of its words in the plan."""
+    aggregation = load(output, OUTPUT_AGGREGATION)
+    window = load(output, OUTPUT_WINDOW)
     if aggregation == COUNT_EVENTS:
         return bits_of(float(event_count(state, plan, window)))
+    column = plan + 8 * load(output, OUTPUT_COLUMN_AT)
     if aggregation >= FIRST:
-        return end_bits(state, plan, aggregation, column, window, numbers)
-    if aggregation >= MIN:
-        return extreme_bits(state, plan, aggregation, column, window, numbers)
-    place = accumulator(state, plan, column, window)
+        return end_bits(state, plan, aggregation, column, load(output, OUTPUT_COLUMN), window, numbers)
+    ranges = state + 8 * load(output, OUTPUT_RANGE_AT)
+    place = accumulator(state, ranges, window)
     count = load(place, ACC_COUNT)
     if aggregation == COUNT:
         return bits_of(float(count))
     if count == 0:
         return 0 if aggregation == SUM else NULL_BITS
-    if count == 1 and (aggregation == VAR or aggregation == STD):
+    if aggregation >= MIN:
+        if load(place, ACC_DIRTY) != 0:
+            settle_extremes(state, plan, load(output, OUTPUT_COLUMN), window)
+        return extreme_bits(place, column, aggregation, numbers)
+    if count == 1 and aggregation >= VAR:
         return NULL_BITS
-    if load(column_words(plan, column), COLUMN_KIND) == FLOAT:
-        return float_moment(range_words(state, plan, column), place, aggregation, count, numbers)
-    return fixed_moment(place, load(column_words(plan, column), COLUMN_SCALE), aggregation, count, numbers)
+    if load(column, COLUMN_KIND) == FLOAT:
+        return float_moment(ranges, place, aggregation, count, numbers)
+    return fixed_moment(place, load(column, COLUMN_SCALE), aggregation, count, numbers)
 
 
 def event_count(state: int, plan: int, window: int) -> int:
@@ -210,12 +215,8 @@ def float_moment(ranges: int, place: int, aggregation: int, count: int, numbers:
     if exponent == UNSET:
         return 0
     sums = place + 8 * ACC_SUM
-    if aggregation == SUM:
-        negative = magnitude(numbers, sums, sum_limbs)
-        return signed_bits(round_limbs(numbers, sum_limbs, exponent), negative)
-    if aggregation == MEAN:
-        negative = magnitude(numbers, sums, sum_limbs)
-        return signed_bits(round_quotient(numbers, sum_limbs, exponent, count, 1, 1, 1), negative)
+    if aggregation <= MEAN:
+        return float_sum(sums, sum_limbs, exponent, count if aggregation == MEAN else 1, numbers)
     if sum_limbs == 2 and square_limbs == 3:
         spread_short(numbers, sums, count)
     else:
@@ -225,9 +226,20 @@ def float_moment(ranges: int, place: int, aggregation: int, count: int, numbers:
     return bits_of(round_root(numbers, square_limbs + 1, 2 * exponent, count, count - 1, 1, 1))
 
 
-def signed_bits(value: float, negative: bool) -> int:
-    """The bits of a magnitude with its sign."""
-    return bits_of(negate_if(value, negative))
+def float_sum(sums: int, limbs: int, exponent: int, count: int, numbers: int) -> int:
+    """A signed sum over a count."""
+    if limbs == 2 and count < EXACT_IN_FLOAT:
+        low = load(sums, 0)
+        high = load(sums, 1)
+        negative = high < 0
+        if negative:
+            low = wrapping_subtract(0, low)
+            high = wrapping_add(~high, 1 if low == 0 else 0)
+        value = round_pair(high, low, exponent) if count == 1 else round_pair_quotient(high, low, exponent, count)
+        if value != UNDECIDED:
+            return bits_of(negate_if(value, negative))
+    negative = magnitude(numbers, sums, limbs)
+    return bits_of(negate_if(round_quotient(numbers, limbs, exponent, count, 1, 1, 1), negative))
 
 
 def special_bits(specials: int, aggregation: int) -> int:
@@ -242,17 +254,13 @@ def special_bits(specials: int, aggregation: int) -> int:
     return INFINITY_BITS if positive > 0 else INFINITY_BITS | SMALLEST
 
 
-def extreme_bits(state: int, plan: int, aggregation: int, column: int, window: int, numbers: int) -> int:
-    """Smallest, largest, or the distance between them."""
-    place = accumulator(state, plan, column, window)
-    if load(place, ACC_COUNT) == 0:
-        return NULL_BITS
-    settle_extremes(state, plan, column, window)
+def extreme_bits(place: int, column: int, aggregation: int, numbers: int) -> int:
+    """Smallest, largest, or the distance between them, of an accumulator that is not empty nor dirty."""
     low = load(place, ACC_MIN)
     high = load(place, ACC_MAX)
-    if load(column_words(plan, column), COLUMN_KIND) == FLOAT:
+    if load(column, COLUMN_KIND) == FLOAT:
         return float_extreme(aggregation, low, high)
-    scale = load(column_words(plan, column), COLUMN_SCALE)
+    scale = load(column, COLUMN_SCALE)
     if aggregation == RANGE:
         store(numbers, 0, wrapping_subtract(high, low))  # below 2^64, so right as an unsigned word
         return bits_of(round_quotient(numbers, 1, 0, scale, 1, 1, 1))
@@ -278,9 +286,9 @@ def fixed_bits(value: int, scale: int, numbers: int) -> int:
     return bits_of(negate_if(round_quotient(numbers, 1, 0, scale, 1, 1, 1), value < 0))
 
 
-def end_bits(state: int, plan: int, aggregation: int, column: int, window: int, numbers: int) -> int:
-    """The first or last value by (event time, log order)."""
-    is_float = load(column_words(plan, column), COLUMN_KIND) == FLOAT
+def end_bits(state: int, plan: int, aggregation: int, words: int, column: int, window: int, numbers: int) -> int:
+    """The first or last value by (event time, log order); `words` is the address of the column's words."""
+    is_float = load(words, COLUMN_KIND) == FLOAT
     missing = NULL_BITS if is_float else NULL_INT
     if aggregation == FIRST:
         value = first_value(state, plan, column, window, missing)
@@ -288,7 +296,7 @@ def end_bits(state: int, plan: int, aggregation: int, column: int, window: int, 
         value = last_value(state, plan, column, window, missing)
     if value == missing:
         return NULL_BITS
-    return value if is_float else fixed_bits(value, load(column_words(plan, column), COLUMN_SCALE), numbers)
+    return value if is_float else fixed_bits(value, load(words, COLUMN_SCALE), numbers)
 
 
 def first_value(state: int, plan: int, column: int, window: int, missing: int) -> int:

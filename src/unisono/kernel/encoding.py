@@ -35,7 +35,7 @@ AGGREGATIONS = {
 def plan_words(plan: Plan) -> Words:
     """The plan as int64 words, windows by ascending width and all of history last."""
     ranks = _window_ranks(plan)
-    widths = sorted((width for width in plan.windows if width is not None))
+    widths = sorted(width for width in plan.windows if width is not None)
     has_all = None in plan.windows
     widest = widths[-1] if widths else 0
     remember = plan.remember_us if has_all and plan.has_ids else 0
@@ -51,12 +51,18 @@ def plan_words(plan: Plan) -> Words:
     header[layout.PLAN_STRIDE] = 1 + plan.has_ids + len(plan.columns)
     header[layout.PLAN_OUTPUTS] = len(plan.outputs)
     header[layout.PLAN_EXTREMES] = sum(need & layout.NEEDS_EXTREMES != 0 for need in needs)
+    columns_at = layout.PLAN_TABLES + len(plan.windows)
+    ranges_at = layout.STATE_TAILS + 2 * len(plan.windows)
+    header[layout.PLAN_COLUMNS_AT] = columns_at
+    header[layout.PLAN_OUTPUTS_AT] = columns_at + layout.COLUMN_WORDS * len(plan.columns)
+    header[layout.PLAN_RANGES_AT] = ranges_at
+    header[layout.PLAN_VALUES_AT] = 1 + plan.has_ids
     windows = widths + [layout.ALL] * has_all
-    outputs = [
-        word
-        for output in plan.outputs
-        for word in (_code(output.aggregation, output.column), max(output.column, 0), ranks[output.window])
-    ]
+    outputs = []
+    for output in plan.outputs:
+        column = max(output.column, 0)
+        outputs += [_code(output.aggregation, output.column), column, ranks[output.window]]
+        outputs += [columns_at + layout.COLUMN_WORDS * column, ranges_at + layout.RANGE_WORDS * column]
     tables = np.array(windows + _column_table(plan.columns, needs) + outputs, np.int64)
     words = np.concatenate([header, tables])
     words.flags.writeable = False

@@ -232,8 +232,9 @@ def check_state(plan: Plan, state: Buffer) -> None:
         raise StateError("these bytes are not a state of this version; replay the log to make it anew")
     if words[layout.STATE_PLAN] != plan.id:
         raise StateError(_other_plan(int(words[layout.STATE_PLAN]), plan))
-    if 8 * int(words[layout.STATE_CAPACITY]) != len(state):
-        raise StateError(f"a state says it has {8 * int(words[layout.STATE_CAPACITY])} bytes, but {len(state)} are here")
+    said = 8 * int(words[layout.STATE_CAPACITY])
+    if said != len(state):
+        raise StateError(f"a state says it has {said} bytes, but {len(state)} are here; take it from its store again")
     copied = words.copy()
     copied[layout.STATE_CHECK] = 0
     if zlib.crc32(copied.data) != words[layout.STATE_CHECK]:

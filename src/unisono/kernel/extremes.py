@@ -37,6 +37,7 @@ from unisono.kernel.layout import (
     accumulator,
     base_words,
     column_words,
+    range_words,
     rows_address,
     value_offset,
     window_width,
@@ -45,14 +46,13 @@ from unisono.kernel.values import larger, ordering_key, smaller
 from unisono.kernel.words import load, store
 
 
-def settle_extremes(state: int, plan: int, column: int, window: int) -> int:
-    """Look for what the window's accumulator has lost, if anything; returns the accumulator's address."""
-    target = accumulator(state, plan, column, window)
+def settle_extremes(state: int, plan: int, column: int, window: int) -> None:
+    """Look for what the window's accumulator has lost, if anything."""
+    target = accumulator(state, range_words(state, plan, column), window)
     dirty = load(target, ACC_DIRTY)
     if dirty != 0:
         complete_blocks(state, plan)
         look(state, plan, column, window, target, dirty)
-    return target
 
 
 def look(state: int, plan: int, column: int, window: int, target: int, dirty: int) -> None:

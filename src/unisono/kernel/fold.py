@@ -10,6 +10,7 @@ from unisono.kernel.layout import (
     COLUMN_NEEDS,
     FLAG_PARTIAL,
     FLOAT,
+    NEEDS_ACCUMULATOR,
     NEEDS_SUM,
     NO_ID,
     NULL_BITS,
@@ -35,6 +36,7 @@ from unisono.kernel.layout import (
     STATE_TOMBSTONE_ROOM,
     STATE_TOMBSTONES,
     UNSET,
+    accumulator,
     accumulator_words,
     column_words,
     first_accumulator,
@@ -55,7 +57,7 @@ from unisono.kernel.rows import (
     seek,
     tombstones_until,
 )
-from unisono.kernel.slab import FULL, free_block, size_for, block_size, take_block
+from unisono.kernel.slab import FULL, block_size, free_block, size_for, take_block
 from unisono.kernel.state import expired_rows, initialise, lay_out, let_go, slide
 from unisono.kernel.values import exponent_of, is_special, larger
 from unisono.kernel.words import copy, load, store
@@ -185,7 +187,17 @@ def count_row(state: int, plan: int, place: int, time: int, direction: int) -> N
             store(state, STATE_TAILS + window, load(state, STATE_TAILS + window) + direction)
         else:
             for column in range(load(plan, PLAN_COLUMNS)):
-                change_rows(state, plan, column, window, place, place + 1, direction)
+                change_window(state, plan, column, window, place, direction)
+
+
+def change_window(state: int, plan: int, column: int, window: int, place: int, direction: int) -> None:
+    """Add one row to one accumulator, or take it away."""
+    words = column_words(plan, column)
+    if load(words, COLUMN_NEEDS) & NEEDS_ACCUMULATOR != 0:
+        ranges = range_words(state, plan, column)
+        values = rows_address(state) + 8 * value_offset(plan, column)
+        target = accumulator(state, ranges, window)
+        change_rows(target, words, ranges, values, load(plan, PLAN_STRIDE), place, place + 1, direction)
 
 
 def room_for_row(descriptor: int, slot: int, state: int) -> int:
@@ -220,9 +232,7 @@ def room_for_tombstone(descriptor: int, slot: int, state: int) -> int:
     return relocate(descriptor, slot, state, 0, room, stones + stones // 2 + 2, range_words(state, plan, 0))
 
 
-def relocate(
-    descriptor: int, slot: int, state: int, expired: int, room: int, tombstone_room: int, ranges: int
-) -> int:
+def relocate(descriptor: int, slot: int, state: int, expired: int, room: int, tombstone_room: int, ranges: int) -> int:
     """Move a state to a block with room for at least `room` rows; returns its new address, or FULL."""
     slab = load(descriptor, SLAB)
     plan = load(descriptor, PLAN)

@@ -4,10 +4,11 @@ A *plan* is what `plan.Plan.words()` makes of windows, columns and outputs. A *s
 
     header | window tails | columns | base | accumulators | rows | extremes of 64-row blocks | tombstones
 
-Rows are sorted by (event time, log order). `cursor` is the instant the accumulators stand at: `head` is the first row after
-it, `tail[w]` the first row after `cursor - width[w]`, and the accumulators of window w hold exactly the rows between them.
-The window of all history has no tail: its accumulators also hold the *base*, rows that were let go of. Regions are found by
-byte offsets from the state, so a read-only reader can copy the front part and leave the rows where they are.
+Rows are sorted by (event time, log order). `cursor` is the instant the accumulators stand at: `head` is the first row
+after it, `tail[w]` the first row after `cursor - width[w]`, and the accumulators of window w hold exactly the rows
+between them. The window of all history has no tail: its accumulators also hold the *base*, rows that were let go of.
+Regions are found by byte offsets from the state, so a read-only reader can copy the front part and leave the rows where
+they are.
 """
 
 from __future__ import annotations
@@ -38,7 +39,11 @@ PLAN_HORIZON = 6
 PLAN_STRIDE = 7
 PLAN_OUTPUTS = 8
 PLAN_EXTREMES = 9
-PLAN_TABLES = 10  # then: a width a window, a column's words a column, an output's words an output
+PLAN_COLUMNS_AT = 10  # word offsets: of the columns' words in the plan,
+PLAN_OUTPUTS_AT = 11  # of the outputs' words in the plan,
+PLAN_RANGES_AT = 12  # of the columns' words in a state,
+PLAN_VALUES_AT = 13  # of the values in a row
+PLAN_TABLES = 14  # then: a width a window, a column's words a column, an output's words an output
 
 COLUMN_KIND = 0
 COLUMN_PLACES = 1
@@ -52,7 +57,9 @@ FLOAT = 1
 OUTPUT_AGGREGATION = 0
 OUTPUT_COLUMN = 1
 OUTPUT_WINDOW = 2
-OUTPUT_WORDS = 3
+OUTPUT_COLUMN_AT = 3  # word offsets of its column's words in the plan
+OUTPUT_RANGE_AT = 4  # and in a state
+OUTPUT_WORDS = 5
 
 # What a column's outputs need.
 NEEDS_COUNT = 1
@@ -81,7 +88,7 @@ STATE_BLOCKS_AT = 14
 STATE_BLOCKS_VALID = 15
 STATE_TOMBSTONES_AT = 16
 STATE_TOMBSTONE_ROOM = 17
-STATE_TAILS = 18
+STATE_TAILS = 18  # then as many words for the tails that a move is about to set
 
 FLAG_PARTIAL = 1  # a range of the log that does not begin it: keeps every row a merge may have to compare
 FLAG_READ_ONLY = 2
@@ -126,22 +133,22 @@ def window_width(plan: int, window: int) -> int:
 
 def column_words(plan: int, column: int) -> int:
     """The address of a column's words in the plan."""
-    return plan + 8 * (PLAN_TABLES + load(plan, PLAN_WINDOWS) + COLUMN_WORDS * column)
+    return plan + 8 * (load(plan, PLAN_COLUMNS_AT) + COLUMN_WORDS * column)
 
 
 def output_words(plan: int, output: int) -> int:
     """The address of an output's words in the plan."""
-    return column_words(plan, load(plan, PLAN_COLUMNS)) + 8 * OUTPUT_WORDS * output
+    return plan + 8 * (load(plan, PLAN_OUTPUTS_AT) + OUTPUT_WORDS * output)
 
 
 def value_offset(plan: int, column: int) -> int:
     """The word of a row that holds the column's value."""
-    return 1 + load(plan, PLAN_HAS_IDS) + column
+    return load(plan, PLAN_VALUES_AT) + column
 
 
 def range_words(state: int, plan: int, column: int) -> int:
     """The address of a column's words in the state."""
-    return state + 8 * (STATE_TAILS + load(plan, PLAN_WINDOWS) + RANGE_WORDS * column)
+    return state + 8 * (load(plan, PLAN_RANGES_AT) + RANGE_WORDS * column)
 
 
 def base_words(state: int, plan: int, column: int) -> int:
@@ -152,7 +159,7 @@ def base_words(state: int, plan: int, column: int) -> int:
 def first_accumulator(plan: int) -> int:
     """The word offset of the first accumulator."""
     columns = load(plan, PLAN_COLUMNS)
-    words = STATE_TAILS + load(plan, PLAN_WINDOWS) + RANGE_WORDS * columns
+    words = load(plan, PLAN_RANGES_AT) + RANGE_WORDS * columns
     return words + BASE_WORDS * columns * load(plan, PLAN_HAS_ALL)
 
 
@@ -164,11 +171,9 @@ def accumulator_words(column: int, sum_limbs: int, square_limbs: int) -> int:
     return words + ACC_SPECIALS if load(column, COLUMN_KIND) == FLOAT else words
 
 
-def accumulator(state: int, plan: int, column: int, window: int) -> int:
-    """The address of one accumulator."""
-    ranges = range_words(state, plan, column)
-    words = load(ranges, RANGE_ACCUMULATOR_WORDS)
-    return state + 8 * (load(ranges, RANGE_ACCUMULATORS_AT) + words * window)
+def accumulator(state: int, ranges: int, window: int) -> int:
+    """The address of one accumulator; `ranges` is the address of its column's words in the state."""
+    return state + 8 * (load(ranges, RANGE_ACCUMULATORS_AT) + load(ranges, RANGE_ACCUMULATOR_WORDS) * window)
 
 
 def rows_address(state: int) -> int:

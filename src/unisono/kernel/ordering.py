@@ -21,7 +21,7 @@ def order_by_key(descriptor: int) -> int:
     """Sort events (in log order) and requests (sorted by time) by key, then log order; events first at equal times.
 
     Events after the last request of their key are left out. COUNT events, REQUESTS requests, KEYS slots. PLACES and
-    CURSORS: int32, one more than slots, zeroed; afterwards PLACES says where each key begins and where the last one ends.
+    CURSORS: int32, one more than slots, zeroed; afterwards PLACES says where each key begins and where the last ends.
     RESULT: int32, room for all. Returns how many operations there are. A counting sort: linear, two passes.
     """
     count_wanted(descriptor)

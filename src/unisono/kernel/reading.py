@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from unisono.kernel import descriptor as at
-from unisono.kernel.call import SCRATCH_WORDS, Call, address_of, bytes_of
+from unisono.kernel.call import SCRATCH_WORDS, Call, Held
 from unisono.kernel.engine import Answers, Buffer, Events, Requests, States, refuse
 from unisono.kernel.plan import Plan
 
@@ -15,11 +15,13 @@ from unisono.kernel.plan import Plan
 class Reader:
     """Evaluates exported states of one plan. Not to be shared between threads."""
 
-    __slots__ = ("_call", "_empty", "_row", "plan")
+    __slots__ = ("_call", "_empty", "_held", "_row", "_words", "plan")
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._call = Call(plan)
+        self._words = self._call.words.data
+        self._held = Held()
         self._row = np.empty(len(plan.outputs), np.float64)
         self._empty = _of_nothing(plan)
         self._call.put(at.OUTPUT, self._row)
@@ -33,15 +35,15 @@ class Reader:
         """
         if len(state) == 0:
             return self._empty.copy()
-        words = self._call.words
-        view = bytes_of(state)
-        words[at.STATE] = address_of(view)
-        words[at.STATE_BYTES] = len(view)
+        words = self._words
+        words[at.STATE] = self._held.hold(state)
+        words[at.STATE_BYTES] = len(state)
         words[at.TIME] = time
         code = self._call.run("read")
         if code == at.NEEDS_SCRATCH:
-            self._grow(len(view))
+            self._grow(len(state))
             code = self._call.run("read")
+        self._held.release()
         if code != at.DONE:
             refuse(code, self.plan, state)
         return self._row.copy()
@@ -60,7 +62,8 @@ def _of_nothing(plan: Plan) -> Answers:
     nothing = np.zeros(0, np.int64)
     events = Events(nothing.astype(np.int32), nothing, nothing, columns, nothing if plan.has_ids else None)
     requests = Requests(np.zeros(1, np.int32), np.zeros(1, np.int64))
-    return states.replay(events, requests, np.array([-1], np.int32))[0]
+    answers: Answers = states.replay(events, requests, np.array([-1], np.int32))[0]
+    return answers
 
 
 @lru_cache(maxsize=64)

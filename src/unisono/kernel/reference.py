@@ -46,7 +46,7 @@ class Event:
     """One item of the log of one key: an event, or the retraction of one.
 
     time, ingest: microseconds since 1970 UTC; when it happened, and when the system first had it.
-    values:       one a column of the plan: int for a fixed column (not scaled), float for a float column, None for null.
+    values:       one a column of the plan: int for a fixed column (not scaled), float for a float column, or None.
                   A retraction's are not looked at.
     id:           with `time` says which event this is; None in a plan without ids.
     """

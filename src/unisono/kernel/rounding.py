@@ -1,8 +1,8 @@
 """From exact numbers to float64, rounded once, to nearest even.
 
-A number is a magnitude in limbs times a power of two, perhaps over a few whole divisors, perhaps under a root. The quick way
-guesses in floating point and settles the guess by an exact integer remainder; where that leaves the number within a
-millionth of a tie, and at the ends of the float64 range, long division decides.
+A number is a magnitude in limbs times a power of two, perhaps over a few whole divisors, perhaps under a root. The
+quick way guesses in floating point and settles the guess by an exact integer remainder; where that leaves the number
+within a millionth of a tie, and at the ends of the float64 range, long division decides.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ SURELY_NORMAL_FROM = -1000  # within these two the quick way needs no thought of
 SURELY_FINITE_TO = 900
 LONG_LIMBS = 5
 DIVISOR_BITS = 62
+UNDECIDED = -1.0
 
 
 def scaled(mantissa: int, exponent: int) -> float:
@@ -44,7 +45,7 @@ def scaled(mantissa: int, exponent: int) -> float:
 
 
 def round_bits(top: int, sticky: bool, exponent: int) -> float:
-    """top * 2^exponent, where `top` is an unsigned word with its top bit set and `sticky` says that more lies below it."""
+    """top * 2^exponent; `top` is an unsigned word with its top bit set, `sticky` says that more lies below it."""
     drop = 11
     if exponent + drop < LOWEST_EXPONENT:
         drop = LOWEST_EXPONENT - exponent
@@ -73,16 +74,6 @@ def assemble(mantissa: int, exponent: int) -> float:
     return bits_float((biased << 52) | (mantissa & FRACTION))
 
 
-def round_limbs(address: int, limbs: int, exponent: int) -> float:
-    """The magnitude in limbs, times 2^exponent."""
-    limbs = significant_limbs(address, limbs)
-    if limbs == 0:
-        return 0.0
-    high, middle, shift = top_words(address, limbs)
-    sticky = middle != 0 or below_top(address, limbs, shift)
-    return round_bits(high, sticky, exponent + 64 * (limbs - 1) - shift)
-
-
 def below_top(address: int, limbs: int, shift: int) -> bool:
     """Is anything left below the two words that `top_words` took?"""
     if limbs < 3:
@@ -93,25 +84,22 @@ def below_top(address: int, limbs: int, shift: int) -> bool:
 def quotient_guess(high: int, low: int, exponent: int, divisor: int) -> tuple[int, float, int]:
     """(whole, fraction, exponent) of a quotient: (whole + fraction) * 2^exponent, 53 or 54 bits, |fraction| <= 1/2.
 
-    high, low:  the top 128 bits of the numerator, normalised; what lies below them moves the fraction by less than 2^-60.
+    high, low:  the top 128 bits of the numerator, normalised; what lies below moves the fraction by less than 2^-60.
     exponent:   of the lowest of the 128 bits.
     divisor:    below 2^62.
     """
     up = leading_zeros(divisor) - (64 - DIVISOR_BITS)
     divisor = shift_left(divisor, up)
-    # 115 bits over 62 bits leave 53 or 54.
+    # 115 bits over 62 bits leave 53 or 54. The guess is off by a few units, which the remainder puts right.
     low = shift_left(high, 51) | shift_right(low, 13)
     high = shift_right(high, 13)
-    size = float(divisor)
-    whole = truncate((float(high) * TWO_64 + unsigned_float(low)) / size)
+    inverse = 1.0 / float(divisor)
+    whole = truncate(float(high) * TWO_64 * inverse)
     product_low = wrapping_multiply(whole, divisor)
     rest_high = wrapping_subtract(high, multiply_high(whole, divisor)) - (1 if unsigned_less(low, product_low) else 0)
     rest_low = wrapping_subtract(low, product_low)
-    if rest_high < 0:
-        negated = wrapping_subtract(0, rest_low)
-        fraction = -(float(~rest_high + (1 if negated == 0 else 0)) * TWO_64 + unsigned_float(negated)) / size
-    else:
-        fraction = (float(rest_high) * TWO_64 + unsigned_float(rest_low)) / size
+    # The remainder has fewer than 67 bits; its upper ones are more than the margin of a tie needs.
+    fraction = float(shift_left(rest_high, 54) | shift_right(rest_low, 10)) * (1024.0 * inverse)
     step = nearest(fraction)
     return whole + step, fraction - float(step), exponent + 13 + up
 
@@ -138,9 +126,7 @@ def settle(whole: int, fraction: float) -> int:
     return whole - 1 if fraction < -TIE_MARGIN else 0
 
 
-def round_quotient(
-    address: int, limbs: int, exponent: int, first: int, second: int, third: int, fourth: int
-) -> float:
+def round_quotient(address: int, limbs: int, exponent: int, first: int, second: int, third: int, fourth: int) -> float:
     """The magnitude in limbs times 2^exponent over the product of four whole divisors from 1 to 2^62.
 
     Writes LONG_LIMBS words before `address` when it has to divide at length.
@@ -161,6 +147,40 @@ def round_quotient(
     return long_quotient(address, limbs, exponent, first, second, third, fourth)
 
 
+def round_pair_quotient(high: int, low: int, exponent: int, divisor: int) -> float:
+    """(high, low) * 2^exponent over a divisor from 1 to 2^53, where the quick way can tell, else -1."""
+    if high == 0:
+        if low == 0:
+            return 0.0
+        high = low
+        low = 0
+        exponent -= 64
+    shift = leading_zeros(high)
+    if shift > 0:
+        high = shift_left(high, shift) | shift_right(low, 64 - shift)
+        low = shift_left(low, shift)
+    whole, fraction, power = quotient_guess(high, low, exponent - shift, divisor)
+    if SURELY_NORMAL_FROM < power < SURELY_FINITE_TO:
+        settled = settle(whole, fraction)
+        if settled != 0:
+            return scaled(settled, power)
+    return UNDECIDED
+
+
+def round_pair(high: int, low: int, exponent: int) -> float:
+    """(high, low) * 2^exponent."""
+    if high == 0:
+        if low == 0:
+            return 0.0
+        shift = leading_zeros(low)
+        return round_bits(shift_left(low, shift), False, exponent - shift)
+    shift = leading_zeros(high)
+    if shift > 0:
+        high = shift_left(high, shift) | shift_right(low, 64 - shift)
+        low = shift_left(low, shift)
+    return round_bits(high, low != 0, exponent + 64 - shift)
+
+
 def round_root(address: int, limbs: int, exponent: int, first: int, second: int, third: int, fourth: int) -> float:
     """The square root of the same, rounded once."""
     limbs = significant_limbs(address, limbs)
@@ -177,7 +197,7 @@ def round_root(address: int, limbs: int, exponent: int, first: int, second: int,
 
 
 def root_guess(whole: int, fraction: float, exponent: int) -> tuple[int, int]:
-    """The root of (whole + fraction) * 2^exponent as 53 bits and an exponent; 0 bits where it is too near a tie to say."""
+    """The root of (whole + fraction) * 2^exponent: 53 bits and an exponent; 0 bits where it is too near a tie."""
     if exponent & 1 == 1:
         whole = whole + whole
         fraction = fraction + fraction
@@ -217,10 +237,12 @@ def long_numerator(target: int, address: int, limbs: int) -> tuple[bool, int]:
     return sticky, 64 * (limbs - LONG_LIMBS) - shift
 
 
-def long_division(target: int, address: int, limbs: int, first: int, second: int, third: int, fourth: int) -> tuple[bool, int]:
+def long_division(
+    target: int, address: int, limbs: int, first: int, second: int, third: int, fourth: int
+) -> tuple[bool, int]:
     """Divide at length into LONG_LIMBS words at `target`; whether a remainder is left, and the exponent.
 
-    320 bits less the divisors (two counts below 2^40, two powers of ten below 2^60) leave the 112 and more that a root needs.
+    320 bits less the divisors (two counts below 2^40, two powers of ten below 2^60) leave 120, and a root needs 112.
     """
     sticky, exponent = long_numerator(target, address, limbs)
     sticky = divide_in_place(target, LONG_LIMBS, first) or sticky

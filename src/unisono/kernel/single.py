@@ -112,7 +112,7 @@ def pack(descriptor: int) -> int:
 
 
 def take_in(descriptor: int) -> int:
-    """Copy the packed state at STATE into SLOT, which has none, with room to grow. DONE, REFUSED_STATE or NEEDS_SLAB."""
+    """Copy the packed state at STATE into SLOT, which has none. DONE, REFUSED_STATE or NEEDS_SLAB."""
     if not is_state(descriptor):
         return REFUSED_STATE
     plan = load(descriptor, PLAN)

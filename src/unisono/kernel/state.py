@@ -1,4 +1,4 @@
-"""A state's life: made empty, cleared of what no read can want, laid out anew when it needs more room or a wider range."""
+"""A state's life: made empty, cleared of what no read can want, laid out anew when it needs more room or range."""
 
 from __future__ import annotations
 
@@ -108,9 +108,9 @@ def clear_accumulators(state: int, plan: int, column: int) -> None:
     words = column_words(plan, column)
     if load(words, COLUMN_NEEDS) & NEEDS_ACCUMULATOR == 0:
         return
-    size = load(range_words(state, plan, column), RANGE_ACCUMULATOR_WORDS)
+    ranges = range_words(state, plan, column)
     for window in range(load(plan, PLAN_WINDOWS)):
-        clear(accumulator(state, plan, column, window), size)
+        clear(accumulator(state, ranges, window), load(ranges, RANGE_ACCUMULATOR_WORDS))
 
 
 def clear_base(state: int, plan: int, column: int) -> None:
@@ -235,8 +235,8 @@ def copy_accumulator(target: int, source: int, plan: int, column: int, window: i
         return
     new = range_words(target, plan, column)
     old = range_words(source, plan, column)
-    new_place = accumulator(target, plan, column, window)
-    old_place = accumulator(source, plan, column, window)
+    new_place = accumulator(target, new, window)
+    old_place = accumulator(source, old, window)
     copy(new_place, old_place, ACC_SUM)
     raised = 0
     if load(old, RANGE_EXPONENT) != UNSET:

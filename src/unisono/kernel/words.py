@@ -1,8 +1,9 @@
 """The machine's words: the few operations the kernel is written in.
 
-Everything in the kernel is an int64 word in memory, a float64, or an address. These functions are all it knows of a machine.
-Here they are plain Python, so that the kernel runs uncompiled in development and tests; `kernel.build.intrinsics` gives each
-one its few LLVM instructions, and no other function of the kernel touches memory or wraps around.
+Everything in the kernel is an int64 word in memory, a float64, or an address. These functions are all it knows of a
+machine. Here they are plain Python, so that the kernel runs uncompiled in development and tests;
+`kernel.build.intrinsics` gives each one its few LLVM instructions, and no other function of the kernel touches memory
+or wraps around.
 
 An address is a byte address held in an int64; `index` counts elements of the named width. Alignment is never assumed.
 """
