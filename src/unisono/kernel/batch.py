@@ -78,6 +78,7 @@ def replay(descriptor: int) -> int:
     last_slot = slot_of(descriptor, start - 1) if start > 0 else NO_SLOT
     for index in range(start, stop):
         if reuse:
+            fetch_event(descriptor, index, stop)
             slot = slot_of(descriptor, index)
             if slot != last_slot:
                 begin_key(descriptor)
@@ -144,6 +145,26 @@ def fetch_ahead(descriptor: int, index: int, stop: int) -> None:
         block = load(slots, slot_of(descriptor, index + NEAR_AHEAD))
         if block != 0:
             fetch_rows(slab + 8 * block, load(descriptor, PLAN))
+
+
+def fetch_event(descriptor: int, index: int, stop: int) -> None:
+    """Ask for a later operation's event: sorted by key, the batch's arrays are read all over the place."""
+    order = load(descriptor, ORDER)
+    if order == 0 or index + FAR_AHEAD >= stop:
+        return
+    event = load_int32(order, index + FAR_AHEAD)
+    if event < 0:
+        prefetch(load(descriptor, REQUEST_KEY), ~event >> 1)
+        prefetch(load(descriptor, REQUEST_TIME), ~event)
+        return
+    plan = load(descriptor, PLAN)
+    prefetch(load(descriptor, EVENT_KEY), event >> 1)
+    prefetch(load(descriptor, EVENT_TIME), event)
+    prefetch(load(descriptor, EVENT_INGEST), event)
+    if load(plan, PLAN_HAS_IDS) != 0:
+        prefetch(load(descriptor, EVENT_ID), event)
+    for column in range(load(plan, PLAN_COLUMNS)):
+        prefetch(load(load(descriptor, EVENT_VALUES), column), event)
 
 
 def fetch_rows(state: int, plan: int) -> None:
