@@ -217,6 +217,28 @@ def change_two_limbs(place: int, low: int, high: int, add: bool) -> None:
     store(place, 0, total)
 
 
+def change_three_limbs(place: int, low: int, middle: int, high: int, add: bool) -> None:
+    """Add (high, middle, low) to a number of three limbs, or take it away; `high` is below 2^63."""
+    old_low = load(place, 0)
+    old_middle = load(place, 1)
+    if add:
+        new_low = wrapping_add(old_low, low)
+        partial = wrapping_add(old_middle, middle)
+        carry = 1 if unsigned_less(new_low, low) else 0
+        new_middle = wrapping_add(partial, carry)
+        over = (1 if unsigned_less(partial, middle) else 0) + (1 if unsigned_less(new_middle, carry) else 0)
+        store(place, 2, wrapping_add(load(place, 2), wrapping_add(high, over)))
+    else:
+        new_low = wrapping_subtract(old_low, low)
+        partial = wrapping_subtract(old_middle, middle)
+        borrow = 1 if unsigned_less(old_low, low) else 0
+        new_middle = wrapping_subtract(partial, borrow)
+        over = (1 if unsigned_less(old_middle, middle) else 0) + (1 if unsigned_less(partial, borrow) else 0)
+        store(place, 2, wrapping_subtract(load(place, 2), wrapping_add(high, over)))
+    store(place, 0, new_low)
+    store(place, 1, new_middle)
+
+
 def change_float_square(target: int, sum_limbs: int, limbs: int, bits: int, exponent: int, direction: int) -> None:
     """Add the square of a finite float64, or take it away."""
     mantissa = mantissa_of(bits)
@@ -232,7 +254,9 @@ def change_float_square(target: int, sum_limbs: int, limbs: int, bits: int, expo
         middle = shift_left(middle, shift) | shift_right(low, 64 - shift)
         low = shift_left(low, shift)
     squares = target + 8 * (ACC_SUM + sum_limbs)
-    if direction > 0:
+    if limbs == 3 and offset < 64:
+        change_three_limbs(squares, low, middle, high, direction > 0)
+    elif direction > 0:
         add_at(squares, limbs, offset >> 6, low, middle, high)
     else:
         subtract_at(squares, limbs, offset >> 6, low, middle, high)
