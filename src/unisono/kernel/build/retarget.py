@@ -147,7 +147,8 @@ def _check_closed(module: Any) -> None:
     needed = [value.name for value in (*module.functions, *module.global_variables) if value.is_declaration]
     raising = sorted(name.removeprefix(RAISED) for name in needed if name.startswith(RAISED))
     if raising:
-        raise KernelSourceError(f"an exception can be raised in {', '.join(raising)}: a range() whose step may be 0?")
+        hint = "a range() whose step may be 0, or `in` a tuple?"
+        raise KernelSourceError(f"an exception can be raised in {', '.join(raising)}: {hint}")
     unknown = sorted(name for name in needed if not name.startswith("llvm."))
     if unknown:
         raise KernelSourceError(f"undefined symbols: {', '.join(unknown)}")

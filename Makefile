@@ -1,0 +1,70 @@
+# Everything a contributor runs. Needs make and a Python of at least 3.11; makes its own .venv and keeps to it.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3.14 python3; do \
+	command -v $$each >/dev/null && $$each -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+PYTEST := $(BIN)/python -m pytest -q
+CODE := src tests benchmarks examples hatch_build.py
+KERNEL_SOURCES := $(wildcard src/unisono/kernel/*.py src/unisono/kernel/build/*.py)
+WHEEL_TARGETS := x86_64-linux aarch64-linux aarch64-macos x86_64-macos x86_64-windows
+
+.DEFAULT_GOAL := help
+.PHONY: help venv kernel demo test quick check format bench docs soak wheels clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 10
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "no Python of at least 3.11 found; set PYTHON=/path/to/python"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt hatchling llvmlite numba numpy ziglang
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+$(VENV)/.kernel: $(VENV)/.installed $(KERNEL_SOURCES)
+	$(BIN)/python -m unisono.kernel.build
+	@touch $@
+
+venv: $(VENV)/.installed  ## the environment, with everything in constraints.txt
+
+kernel: $(VENV)/.kernel  ## the compiled kernel of this machine
+
+demo: $(VENV)/.kernel  ## the flights example, from events to predictions
+	$(BIN)/python examples/flights/demo.py
+
+test: check $(VENV)/.kernel  ## all checks, then all tests but the soak (under 15 minutes)
+	$(PYTEST)
+
+quick: $(VENV)/.kernel  ## the fast tests (under a minute)
+	UNISONO_ROUNDS=quick $(PYTEST) -m 'not slow and not soak'
+
+check: $(VENV)/.installed  ## style, types, floors
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed  ## rewrite the code in the house style
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+bench: $(VENV)/.kernel  ## the benchmarks, against other tools
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.kernel  ## run every example in the documentation
+	$(PYTEST) tests/docs
+
+soak: $(VENV)/.kernel  ## the long tests
+	$(PYTEST) -m soak --timeout 0
+
+wheels: $(VENV)/.installed  ## a wheel for every platform, into dist/
+	$(BIN)/python -m unisono.kernel.build $(addprefix --target ,$(WHEEL_TARGETS)) --out build/wheel
+	for target in $(WHEEL_TARGETS); do \
+		UNISONO_TARGET=$$target $(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation -w dist . || exit 1; \
+	done
+	@ls -l dist
+
+clean:  ## remove what was built; .venv stays
+	rm -rf build dist src/unisono/kernel/lib .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(VENV)/.kernel
+	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,139 @@
+"""`unisono`: the commands, what they have in common, and how errors are told."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from cyclopts import App, CycloptsError, Group, UnknownCommandError
+
+import unisono
+from unisono.cli import exit_codes, frame, init, output, parity, predict, prose, register, serve, stream
+from unisono.cli.answer import Answer
+from unisono.spec.errors import UnisonoError
+
+HELP = """
+One definition of features and model, one answer: in batch, in streams and online.
+
+A project is a folder with unisono.toml, which says where definitions and data are. `unisono init DIR` makes one
+that runs. The commands after it are in the order in which a project usually needs them.
+"""
+
+
+class Command(NamedTuple):
+    """A command.
+
+    run:      does it; its docstring is the help.
+    examples: command lines that work in the project that `unisono init` makes.
+    fields:   what --json prints: name -> meaning.
+    """
+
+    run: Callable[..., Answer | None]
+    examples: tuple[str, ...]
+    fields: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """What is typed."""
+        return self.run.__name__
+
+
+COMMANDS = (
+    Command(init.init, init.EXAMPLES, init.FIELDS),
+    Command(frame.frame, frame.EXAMPLES, frame.FIELDS),
+    Command(register.register, register.EXAMPLES, register.FIELDS),
+    Command(predict.predict, predict.EXAMPLES, predict.FIELDS),
+    Command(stream.stream, stream.EXAMPLES, stream.FIELDS),
+    Command(serve.serve, serve.EXAMPLES, serve.FIELDS),
+    Command(parity.parity, parity.EXAMPLES, parity.FIELDS),
+)
+
+
+def make_app() -> App:
+    """The parser of the command line."""
+    app = App(
+        "unisono",
+        help=prose.flowing(HELP),
+        help_epilogue=f"Exit codes:\n{prose.table(exit_codes.MEANINGS.items())}",
+        help_format="plaintext",
+        version=unisono.__version__,
+        group_arguments=Group("Arguments", sort_key=0),
+        group_parameters=Group("Options", sort_key=1),
+        suppress_keyboard_interrupt=False,
+    )
+    for place, command in enumerate(COMMANDS):
+        printed = f"With --json: {', '.join(command.fields)}."
+        epilogue = f"{printed}\n\n{prose.examples(command.examples)}"
+        app.command(command.run, help=prose.flowing(command.run.__doc__), help_epilogue=epilogue, sort_key=place)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; returns its exit code.
+
+    arguments: what follows `unisono`; None: of this process.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    asked_for_json, debug = "--json" in given, "--debug" in given
+    with output.json_on_stdout(asked_for_json):
+        try:
+            return _run(given)
+        except CycloptsError as error:
+            problem = Problem("usage", _usage(error), exit_codes.USAGE)
+        except UnisonoError as error:
+            problem = Problem(exit_codes.kind(error), str(error), exit_codes.exit_code(error))
+            _show(error, asked=debug)
+        except KeyboardInterrupt as error:
+            message = "interrupted; stores are whole; run the same command to go on"
+            problem = Problem("interrupted", message, exit_codes.INTERRUPTED)
+            _show(error, asked=debug)
+        except Exception as error:
+            problem = Problem("fault", _fault(error), exit_codes.FAULT)
+            _show(error, asked=debug)
+        problem.tell()
+        return problem.exit_code
+
+
+class Problem(NamedTuple):
+    """Why a command ended without its result.
+
+    kind:      one word for machines.
+    message:   what, where, and the next step.
+    exit_code: one of exit_codes.MEANINGS.
+    """
+
+    kind: str
+    message: str
+    exit_code: int
+
+    def tell(self) -> None:
+        """On stderr, one line a fault; with --json on stdout as well."""
+        for line in self.message.splitlines():
+            print(f"error: {line}", file=sys.stderr, flush=True)
+        output.print_json({"error": {"kind": self.kind, "message": self.message}})
+
+
+def _run(arguments: list[str]) -> int:
+    answer = make_app()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    if not isinstance(answer, Answer):  # --help, --version, or a command that has told its result already
+        return exit_codes.DONE
+    output.tell(answer)
+    return answer.exit_code
+
+
+def _usage(error: CycloptsError) -> str:
+    command = "" if isinstance(error, UnknownCommandError) else " ".join(error.command_chain or ())
+    lines = " ".join(str(error).split())
+    return f"{lines} See `unisono {command} --help`.".replace("unisono  --help", "unisono --help")
+
+
+def _fault(error: Exception) -> str:
+    hint = "this is a fault of unisono; --debug shows where: please report it"
+    return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}; {hint}"
+
+
+def _show(error: BaseException, *, asked: bool) -> None:
+    if asked:
+        traceback.print_exception(error)

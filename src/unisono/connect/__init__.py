@@ -1,0 +1,1 @@
+"""What lies outside: logs, tables and sinks. One adapter a file."""

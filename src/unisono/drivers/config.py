@@ -1,0 +1,63 @@
+"""unisono.toml: where a project's definitions and data are."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from unisono.spec.errors import InputError, StoreError
+
+FILE = "unisono.toml"
+
+Positive = Annotated[int, Meta(gt=0)]
+
+
+class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the server listens.
+
+    host:           address; the default is this machine only.
+    port:           0 takes a free one.
+    max_body_bytes: larger request bodies are refused before they are read.
+    body_timeout_s: a body that takes longer is refused.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    max_body_bytes: Positive = 1 << 20
+    body_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What unisono.toml says. Paths are relative to its folder.
+
+    definitions: module file with the sources, views and predictors.
+    store:       folder for log, states, versions and predictions.
+    events:      source -> file with its events.
+    requests:    predictor -> file with its requests.
+    """
+
+    definitions: str
+    store: str = ".unisono"
+    events: dict[str, str] = {}
+    requests: dict[str, str] = {}
+    serve: Serve = Serve()
+
+
+def read_config(root: Path) -> Config:
+    """The configuration of the project in a folder. Raises StoreError if there is none, InputError if it is wrong."""
+    path = root / FILE
+    if not path.is_file():
+        raise StoreError(f"{root}: there is no {FILE}; make a project: `unisono init {root}`")
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not TOML ({error}); correct that line") from error
+    try:
+        return msgspec.convert(content, Config)
+    except msgspec.ValidationError as error:
+        allowed = "definitions, store, [events], [requests], [serve]"
+        raise InputError(f"{path}: {error}; allowed: {allowed}; correct or remove it") from error

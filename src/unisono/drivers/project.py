@@ -1,0 +1,382 @@
+"""A project: definitions, data and stores in one folder, and everything that can be run with them."""
+
+from __future__ import annotations
+
+import platform
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import polars as pl
+
+from unisono.connect.files import write_parquet
+from unisono.connect.log import Log, LogWriter
+from unisono.drivers import batch
+from unisono.drivers.config import Config, read_config
+from unisono.drivers.definitions import load_definitions
+from unisono.drivers.ingest import (
+    Progress,
+    check_requests,
+    event_batch,
+    fill,
+    no_progress,
+    read_events,
+    read_requests,
+    request_batch,
+)
+from unisono.drivers.predictors import ReadyPredictor, make_predictor_ready
+from unisono.features.frames import to_polars
+from unisono.features.places import Place
+from unisono.spec.active import Version
+from unisono.spec.errors import InputError, StoreError
+from unisono.spec.project import Definitions
+from unisono.spec.serialize import to_json
+from unisono.spec.wording import did_you_mean, listing, quoted
+from unisono.store.versions import VersionStore
+
+if TYPE_CHECKING:  # each is loaded by the method that needs it: a training frame waits for no server
+    from unisono.drivers.online import OnlinePredictor
+    from unisono.drivers.parity import ParityReport
+    from unisono.drivers.scoring import Scorer
+    from unisono.drivers.stream import StreamReport, StreamRun
+    from unisono.models import Verification
+
+
+def load(path: str | Path) -> Project:
+    """The project in a folder. This runs its definitions module.
+
+    Raises StoreError if there is none, InputError for a wrong unisono.toml, DefinitionError for wrong definitions.
+    """
+    root = Path(path).resolve()
+    config = read_config(root)
+    definitions = load_definitions(root / config.definitions)
+    project = Project(root, config, definitions)
+    project.check_bindings()
+    return project
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A model that was registered.
+
+    version:      which answers from now on.
+    verification: how near its graph is to the fitted model.
+    """
+
+    version: Version
+    verification: Verification
+
+
+@dataclass(frozen=True)
+class Project:
+    """Definitions, data and stores of one folder.
+
+    root:        the folder.
+    config:      its unisono.toml.
+    definitions: what its module defines.
+    """
+
+    root: Path
+    config: Config
+    definitions: Definitions
+    _ready: dict[str, ReadyPredictor] = field(default_factory=dict, repr=False)
+
+    # What there is ----------------------------------------------------------------------------------------------------
+
+    @property
+    def store_path(self) -> Path:
+        """Where log, states, versions and predictions are."""
+        return self.root / self.config.store
+
+    @cached_property
+    def versions(self) -> VersionStore:
+        """The versions of its predictors."""
+        return VersionStore(self.store_path / "versions")
+
+    def ready(self, predictor: str) -> ReadyPredictor:
+        """A predictor, traced and compiled. Raises InputError if there is none of this name, DefinitionError."""
+        if predictor not in self._ready:
+            known = self.definitions.predictors
+            if predictor not in known:
+                raise InputError(
+                    f"predictor {quoted(predictor)}: there is none; allowed: {listing(known)}; "
+                    f"{did_you_mean(predictor, known)}"
+                )
+            self._ready[predictor] = make_predictor_ready(known[predictor])
+        return self._ready[predictor]
+
+    def check_bindings(self) -> None:
+        """Raises InputError if unisono.toml binds data to something that is not defined."""
+        for section, bound, known in (
+            ("events", self.config.events, self.definitions.sources),
+            ("requests", self.config.requests, self.definitions.predictors),
+        ):
+            for name in bound:
+                if name not in known:
+                    raise InputError(
+                        f"{self.root / 'unisono.toml'}: [{section}] {quoted(name)} is not defined; "
+                        f"allowed: {listing(known)}; {did_you_mean(name, known)}"
+                    )
+
+    def events(self, predictor: str) -> Mapping[str, pl.DataFrame]:
+        """The events of a predictor's sources, from their files. Raises InputError if a source has no file."""
+        return {name: self._events_of(name) for name in self.ready(predictor).spec.sources}
+
+    def _events_of(self, source: str) -> pl.DataFrame:
+        if source not in self.config.events:
+            raise InputError(
+                f"source {source} has no file; allowed: one a source; "
+                f'add `{source} = "data/{source}.parquet"` to [events] in {self.root / "unisono.toml"}'
+            )
+        return read_events(self.definitions.sources[source], self.root / self.config.events[source])
+
+    def requests(self, predictor: str) -> pl.DataFrame:
+        """A predictor's requests from their file."""
+        spec = self.ready(predictor).spec
+        if predictor not in self.config.requests:
+            raise InputError(
+                f"predictor {predictor} has no file of requests; allowed: one a predictor, or a frame; "
+                f'add `{predictor} = "data/requests.parquet"` to [requests] in {self.root / "unisono.toml"}'
+            )
+        return read_requests(spec, self.root / self.config.requests[predictor])
+
+    def _asked(self, predictor: str, requests: object | None) -> pl.DataFrame:
+        if requests is None:
+            return self.requests(predictor)
+        place = Place(f"requests of predictor {predictor}")
+        return check_requests(self.ready(predictor).spec, to_polars(requests, place), place)
+
+    # Batch ------------------------------------------------------------------------------------------------------------
+
+    def training_frame(self, predictor: str, requests: object | None = None) -> pl.DataFrame:
+        """The point-in-time training frame: request columns, features, derived columns, the label last.
+
+        requests: a frame of requests; None: those of the file in unisono.toml. Columns that are neither asked nor
+                  needed to find the label are left out.
+
+        Raises InputError, DefinitionError, StoreError.
+        """
+        return batch.training_frame(self.ready(predictor), self._asked(predictor, requests), self.events(predictor))
+
+    def register(
+        self,
+        predictor: str,
+        model: object,
+        *,
+        sample: object,
+        columns: list[str] | None = None,
+        bound: float | None = None,
+    ) -> Registered:
+        """Import a fitted model into one graph, verify it, keep it as a version, and let that answer.
+
+        model:   what an importer takes: LightGBM, a scikit-learn pipeline, ...
+        sample:  rows of the training frame, on which graph and model are compared; some are kept as golden rows.
+        columns: the model's inputs in the order it was fitted with, if it does not know their names.
+        bound:   the largest difference that is accepted; None: the importer's own.
+
+        Raises ModelError if the model cannot be imported, wants other inputs, or differs by more than the bound.
+        """
+        from unisono.models import Session, build_graph, choose_golden, import_model, verify
+
+        ready = self.ready(predictor)
+        rows = to_polars(sample, Place("sample"))
+        imported = import_model(model, inputs=ready.inputs, columns=columns)
+        graph = build_graph(ready.spec, ready.transforms, imported, ready.feature_names)
+        verification = verify(graph, imported, rows, bound=bound)
+        golden = choose_golden(Session(graph.onnx), graph.features_of(rows), graph.encode(rows, "sample"))
+        files = {
+            "spec.json": to_json(ready.spec, ready.graphs),
+            "graph.onnx": graph.onnx,
+            "golden.json": golden.to_bytes(),
+            "passport.json": _passport(verification),
+        }
+        version = self.versions.add(predictor, files)
+        self.versions.promote(version)
+        return Registered(version, verification)
+
+    def scorer(self, predictor: str, version: str | None = None) -> Scorer:
+        """A version ready to answer: the champion, or the one named. Raises StoreError if there is none."""
+        from unisono.drivers.scoring import Scorer
+
+        chosen = self.versions.active(predictor) if version is None else self.versions.version(predictor, version)
+        return Scorer(self.versions, chosen, self.ready(predictor).feature_names)
+
+    def predict(
+        self,
+        predictor: str,
+        requests: object | None = None,
+        *,
+        version: str | None = None,
+        output: Path | None = None,
+        chunk: int = batch.CHUNK_ROWS,
+        progress: Progress = no_progress,
+    ) -> pl.DataFrame:
+        """Predictions of a table: its columns, then the outputs of the graph.
+
+        requests: a frame; None: the file in unisono.toml.
+        version:  id of the version that answers, or its first digits; None: the champion.
+        output:   a Parquet file to write. What is done is kept beside it until it is whole, so that a killed run
+                  goes on where it was.
+        chunk:    rows scored at a time.
+        """
+        ready, scorer = self.ready(predictor), self.scorer(predictor, version)
+        asked = self._asked(predictor, requests)
+        progress("computing features", 0, asked.height)
+        features = batch.features_of_requests(ready, asked, self.events(predictor))
+        parts = None if output is None else output.with_name(f".{output.name}.parts")
+        answers = batch.score_table(scorer, asked, features, chunk=chunk, parts=parts, progress=progress)
+        if output is not None and parts is not None:
+            write_parquet(answers, output)
+            batch.forget_parts(parts)
+        return answers
+
+    # Stream -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def log_path(self) -> Path:
+        """The embedded log."""
+        return self.store_path / "log"
+
+    def ingest(self, *, progress: Progress = no_progress) -> int:
+        """Append to the log what the bound files hold and it lacks; returns how many rows that were.
+
+        Raises StoreError if another process writes the log or the disk is full, InputError for rows that do not fit.
+        """
+        spec = self.definitions
+        batches = [event_batch(spec.sources[name], self._events_of(name)) for name in sorted(self.config.events)]
+        batches += [request_batch(spec.predictors[name], self.requests(name)) for name in sorted(self.config.requests)]
+        with LogWriter(self.log_path) as writer:
+            return fill(writer, batches, progress)
+
+    def stream(
+        self,
+        predictor: str,
+        *,
+        batch: int | None = None,
+        until: int | None = None,
+        ingest: bool = True,
+        progress: Progress = no_progress,
+    ) -> StreamReport:
+        """Go on with the log: fold events, answer requests, commit; to the end that the log has when this begins.
+
+        batch:  rows of the log a commit.
+        until:  position to stop at, if it comes before the end.
+        ingest: whether to append first what the bound files hold and the log lacks.
+
+        SIGINT stops after the commit under way. Exactly once: a run that was killed is continued, not repeated.
+        """
+        from unisono.drivers.stream import BATCH_ROWS
+
+        if ingest:
+            self.ingest(progress=progress)
+        with self.open_stream(predictor) as run, _interruptible() as should_stop:
+            return run.advance(batch=batch or BATCH_ROWS, until=until, should_stop=should_stop, progress=progress)
+
+    def open_stream(self, predictor: str) -> StreamRun:
+        """The predictor's stream, to be advanced step by step; close it to let another process write."""
+        from unisono.drivers.stream import StreamRun
+
+        return StreamRun(
+            self.ready(predictor), Log(self.log_path), self.scorer(predictor), self._stream_path(predictor)
+        )
+
+    def _stream_path(self, predictor: str) -> Path:
+        return self.store_path / "streams" / predictor
+
+    def predictions(self, predictor: str) -> pl.DataFrame:
+        """What the stream answered: request columns, position, version, feature bits, `prediction.NAME` columns."""
+        blocks = Log(self._stream_path(predictor) / "predictions").read()
+        frames = [part.frame for block in blocks for part in block.parts]
+        if not frames:
+            raise StoreError(f"predictor {predictor}: nothing is predicted yet; run `unisono stream {predictor}`")
+        return pl.concat(frames)
+
+    # Online -----------------------------------------------------------------------------------------------------------
+
+    def online(self, predictor: str) -> OnlinePredictor:
+        """The predictor over its stream's state, to answer single requests in this process.
+
+        Raises StoreError if there is no version or no state yet.
+        """
+        from unisono.drivers.online import OnlinePredictor
+        from unisono.store.states import StateStore
+
+        ready, scorer = self.ready(predictor), self.scorer(predictor)
+        return OnlinePredictor(ready, StateStore(self._stream_path(predictor) / "state", ready.identities), scorer)
+
+    def serve(
+        self,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        announce: Callable[[str], None] = lambda address: None,
+    ) -> None:
+        """Serve every predictor that has a version over HTTP, until the process is told to stop.
+
+        host, port: where to listen; None: as unisono.toml says.
+        announce:   called with the address once it can be reached.
+        """
+        from unisono.drivers import serving
+        from unisono.drivers.http import Application, Limits
+
+        names = [name for name in self.definitions.predictors if self.versions.history(name)]
+        if not names:
+            raise StoreError(
+                f"{self.store_path}: no predictor has a version; register one: `unisono register PREDICTOR MODEL`"
+            )
+        settings = self.config.serve
+        limits = Limits(settings.max_body_bytes, settings.body_timeout_s)
+        application = Application({name: self.online(name) for name in names}, limits)
+        serving.run(application, host or settings.host, settings.port if port is None else port, announce)
+
+    # Proof ------------------------------------------------------------------------------------------------------------
+
+    def parity(
+        self, predictor: str, *, plant: str | None = None, ingest: bool = True, progress: Progress = no_progress
+    ) -> ParityReport:
+        """Run every driver over the same log and compare features and predictions, bit by bit.
+
+        plant:  a fault to put into one driver's inputs, as a test of this test: KIND:DRIVER, see `parity.PLANTS`.
+        ingest: whether to append first what the bound files hold and the log lacks.
+        """
+        from unisono.drivers.parity import run_parity
+
+        if ingest:
+            self.ingest(progress=progress)
+        scorer = self.scorer(predictor)
+        return run_parity(self.ready(predictor), Log(self.log_path), scorer, plant=plant, progress=progress)
+
+
+def _passport(verification: Verification) -> bytes:
+    """What was measured where this artifact was made."""
+    target = f"{platform.machine()}-{platform.system().lower()}"
+    libraries = {name: version_of(name) for name in ("unisono", "onnxruntime", "numpy")}
+    measured = {"verification": verification.as_dict(), "versions": libraries}
+    return msgspec.json.encode({"format": 1, "targets": {target: measured}}, order="sorted")
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Says whether SIGINT came, so that the commit under way can be finished. A second one interrupts at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(number: int, frame: object) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)

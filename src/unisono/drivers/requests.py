@@ -1,0 +1,90 @@
+"""One request as JSON: decoded once, strictly, into what keys and graph take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal as Number
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from unisono.drivers.scores import Value
+from unisono.spec.durations import is_time
+from unisono.spec.errors import InputError
+from unisono.spec.predictor import Predictor
+from unisono.spec.types import Decimal, DType
+from unisono.spec.wording import listing
+
+_INT64 = Annotated[int, Meta(ge=-(2**63) + 1, le=2**63 - 1)]
+_TYPES: Mapping[str, Any] = {
+    "String": str,
+    "Int64": _INT64,
+    "Float64": float,
+    "Bool": bool,
+    "Timestamp": Annotated[datetime, Meta(tz=True)],
+    "Decimal": Number,
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class RequestDecoder:
+    """Decodes the requests of one predictor.
+
+    A request is a JSON object with every request column and no other field. A key column is never null, any other may
+    be; the time column may be left out. Timestamps are RFC 3339 with a zone; decimals are numbers or strings.
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+        self._columns = predictor.columns
+        keys = {column for view in predictor.features for column in view.key}
+        fields = [self._field(name, dtype, name in keys) for name, dtype in self._columns.items()]
+        # Fields without a default come first; the order of a JSON object means nothing.
+        struct = msgspec.defstruct("Request", sorted(fields, key=len), forbid_unknown_fields=True, gc=False)
+        self._decoder = msgspec.json.Decoder(struct)
+
+    def _field(self, name: str, dtype: DType, is_key: bool) -> Any:
+        if name == self._predictor.time:
+            return (name, _TYPES[dtype.name] | None, None)
+        return (name, _TYPES[dtype.name] if is_key else _TYPES[dtype.name] | None)
+
+    def decode(self, body: bytes) -> dict[str, Value]:
+        """Column -> value: Timestamp in microseconds, Decimal as the number of its last places (exactly).
+
+        Raises InputError that names the field.
+        """
+        try:
+            request = self._decoder.decode(body)
+        except UnicodeDecodeError as error:
+            raise self._error(f"not UTF-8 ({error.reason} at byte {error.start})", "JSON in UTF-8") from error
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise self._error(str(error), self._allowed()) from error
+        return {name: self._plain(name, dtype, getattr(request, name)) for name, dtype in self._columns.items()}
+
+    def _plain(self, name: str, dtype: DType, value: Any) -> Value:
+        if isinstance(value, datetime):
+            time = (value - _EPOCH) // _MICROSECOND
+            if not is_time(time):
+                raise self._error(f"{name}: {value} is out of range", "the years 1 to 9999")
+            return time
+        if isinstance(dtype, Decimal) and value is not None:
+            return self._digits(name, dtype, value)
+        plain: Value = value
+        return plain
+
+    def _digits(self, name: str, dtype: Decimal, value: Number) -> int:
+        fits = value.is_finite() and value.adjusted() < 19 - dtype.places
+        digits = value.scaleb(dtype.places) if fits else Number("NaN")
+        if not fits or digits != digits.to_integral_value() or abs(digits) >= 2**63:
+            raise self._error(f"{name}: {value}", f"{dtype}: at most {dtype.places} decimal places, 18 digits")
+        return int(digits)
+
+    def _error(self, seen: str, allowed: str) -> InputError:
+        return InputError(f"request to {self._predictor.name}: {seen}; allowed: {allowed}; correct the request")
+
+    def _allowed(self) -> str:
+        columns = [f"{name}: {dtype}" for name, dtype in self._columns.items() if name != self._predictor.time]
+        return f"a JSON object with {listing(columns)}, and {self._predictor.time}: Timestamp if you like"

@@ -1,0 +1,84 @@
+"""A version of a predictor, ready to answer: its graph in a session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from unisono.drivers.scores import Outputs, Value
+from unisono.features.answers import Matrix, without_nulls
+from unisono.models import GoldenRows, PredictorGraph, Session, check_golden, load_graph
+from unisono.spec.active import Version
+from unisono.spec.errors import ModelError
+from unisono.store.versions import VersionStore
+
+
+class Scorer:
+    """Runs one version's graph.
+
+    version:  which one; its files are checked against their hashes, its graph against its golden rows.
+    features: the predictor's feature names, in the order of the matrices it will be given.
+
+    Raises StateError if the artifact is broken, ModelError if this machine answers otherwise or the graph wants a
+    feature that the predictor does not have.
+    """
+
+    def __init__(self, store: VersionStore, version: Version, features: tuple[str, ...]) -> None:
+        self.version = version
+        files = store.read(version)
+        self._use(files["graph.onnx"], features)
+        if "golden.json" in files:
+            check_golden(self._session, GoldenRows.from_bytes(files["golden.json"]))
+
+    def _use(self, onnx: bytes, features: tuple[str, ...]) -> None:
+        self._graph: PredictorGraph = load_graph(onnx)
+        self._session = Session(onnx)
+        self._places = _places(self._graph.features, features)
+
+    @property
+    def onnx(self) -> bytes:
+        """The graph."""
+        return self._graph.onnx
+
+    def with_graph(self, onnx: bytes, features: tuple[str, ...]) -> Scorer:
+        """One that answers with another graph in this one's name, and without golden rows: for planted faults."""
+        other = copy(self)
+        other._use(onnx, features)
+        return other
+
+    def score(self, requests: pl.DataFrame, features: Matrix) -> Outputs:
+        """The outputs for some requests: name -> one value, or row of values, a request.
+
+        requests: their columns.
+        features: float64, requests x features, null by its payload.
+        """
+        return self._run(self._graph.encode(requests), features)
+
+    def score_row(self, request: Mapping[str, Value], features: Matrix) -> Outputs:
+        """The outputs for one request; the same bits as among others.
+
+        request:  column -> value; a Timestamp in microseconds, a Decimal as a float.
+        features: float64, 1 x features, null by its payload.
+        """
+        return self._run(self._graph.encode_row(request), features)
+
+    def _run(self, request: Mapping[str, NDArray[Any]], features: Matrix) -> Outputs:
+        plain = without_nulls(features)
+        outputs: Outputs = self._session.run(plain if self._places is None else plain[:, self._places], request)
+        return outputs
+
+
+def _places(wanted: tuple[str, ...], given: tuple[str, ...]) -> NDArray[np.int64] | None:
+    """Where each wanted column is among those given; None if they are the same."""
+    missing = [name for name in wanted if name not in given]
+    if missing:
+        raise ModelError(
+            f"the graph wants feature {missing[0]}, which the predictor does not give; allowed: the features it was "
+            "registered with; register the model again"
+        )
+    return None if wanted == given else np.array([given.index(name) for name in wanted], np.int64)

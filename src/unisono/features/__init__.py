@@ -1,0 +1,1 @@
+"""The spec as plans for the kernel, and frames in and out of it."""

@@ -1,0 +1,185 @@
+"""Joins a predictor's transforms and its fitted model into one graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import onnx
+import spox
+import spox.opset.ai.onnx.v21 as op
+
+from unisono.models.canonical import canonical
+from unisono.models.columns import representation
+from unisono.models.importers.base import NUMBERS, Block, ImportedModel
+from unisono.models.names import FEATURES, REQUEST, input_name, null_name
+from unisono.models.predictor_graph import METADATA_KEY, ROWS_KEY, Description, PredictorGraph, graph_of
+from unisono.models.rows import mixed_rows
+from unisono.models.session import OPTIMISATION
+from unisono.models.traced import TracedTransform
+from unisono.spec.errors import ModelError
+from unisono.spec.predictor import Predictor
+from unisono.spec.types import DType
+from unisono.spec.wording import did_you_mean, listing
+
+Var = Any  # spox's own types are not exported
+
+
+def build_graph(
+    predictor: Predictor, traced: Sequence[TracedTransform], imported: ImportedModel, feature_names: Sequence[str]
+) -> PredictorGraph:
+    """A predictor's one graph.
+
+    traced:        its own transforms, traced.
+    imported:      its fitted model; its columns are chosen by name out of request, features and derived columns.
+    feature_names: the columns of the feature matrix, in order.
+
+    The bytes are the same for the same parts. Raises ModelError if the model reads what is not there, or two columns have one name.
+    """
+    join = _Join(predictor, feature_names)
+    for transform in traced:
+        join.add_transform(transform)
+    outputs = join.outputs(imported)
+    model = spox.build(join.arguments, outputs, drop_unused_inputs=True)
+    told = join.description(model, imported)
+    metadata = {METADATA_KEY: msgspec.json.encode(told, order="sorted").decode()}
+    graph = canonical(model, metadata)
+    if mixed_rows(graph) is not None:
+        # Some operator of an imported model depends on the batch, so it gets one row at a time.
+        graph = canonical(model, {**metadata, ROWS_KEY: "one"})
+    return graph_of(graph, told)
+
+
+class _Join:
+    """The columns that there are while a graph is being joined."""
+
+    def __init__(self, predictor: Predictor, feature_names: Sequence[str]) -> None:
+        self._predictor = predictor
+        self._features = tuple(feature_names)
+        self._matrix = spox.argument(spox.Tensor(np.float64, ("N", len(self._features))))
+        self.arguments: dict[str, Var] = {FEATURES: self._matrix}
+        self._dtypes: dict[str, DType] = {}
+        self._columns: dict[str, tuple[Var, Var | None]] = {}
+        self._derived: dict[str, DType] = {}
+        for column, dtype in predictor.columns.items():
+            self._add_argument(column, dtype)
+        self._refuse_twins(self._features, "a feature")
+
+    def _add_argument(self, column: str, dtype: DType) -> None:
+        name = input_name(REQUEST, column)
+        kind = representation(dtype).tensor
+        values = spox.argument(spox.Tensor(np.str_ if kind is object else kind, ("N",)))
+        nulls = spox.argument(spox.Tensor(np.bool_, ("N",)))
+        self.arguments[name], self.arguments[null_name(name)] = values, nulls
+        self._columns[column] = (values, nulls)
+        self._dtypes[column] = dtype
+
+    def _refuse_twins(self, names: Sequence[str], what: str) -> None:
+        for name in names:
+            if name in self._columns or (what != "a feature" and name in self._features):
+                raise ModelError(
+                    f'predictor {self._predictor.name}: "{name}" is {what} and a column of another kind; '
+                    "allowed: each name once; rename one"
+                )
+
+    def add_transform(self, transform: TracedTransform) -> None:
+        """Takes in the columns that a transform makes."""
+        self._refuse_twins(tuple(transform.outputs), f"made by transform {transform.name}")
+        model = onnx.load_model_from_string(transform.graph)
+        available = {**self.arguments, **self._feature_columns(transform)}
+        needed = [one.name for one in model.graph.input]
+        missing = [name for name in needed if name not in available]
+        if missing:
+            raise ModelError(
+                f"transform {transform.name}: reads {listing(missing)}, which is not there; "
+                f"allowed: {listing(sorted(available))}; trace it again"
+            )
+        made = spox.inline(model)(**{name: available[name] for name in needed})
+        for name, dtype in transform.outputs.items():
+            self._columns[name] = (made[name], made.get(null_name(name)))
+            self._dtypes[name] = self._derived[name] = dtype
+
+    def _feature_columns(self, transform: TracedTransform) -> dict[str, Var]:
+        found: dict[str, Var] = {}
+        for column in transform.reads.get(FEATURES, {}):
+            if column in self._features:
+                name = input_name(FEATURES, column)
+                found[name] = op.gather(self._matrix, _constant(self._features.index(column)), axis=1)
+                found[null_name(name)] = op.isnan(found[name])
+        return found
+
+    def outputs(self, imported: ImportedModel) -> dict[str, Var]:
+        """What the model answers."""
+        self._refuse_missing(imported)
+        blocks = {block.name: self._block(block) for block in imported.blocks}
+        return dict(spox.inline(onnx.load_model_from_string(imported.graph))(**blocks))
+
+    def _refuse_missing(self, imported: ImportedModel) -> None:
+        known = [*self._columns, *self._features]
+        lines = [
+            f'model: reads "{name}", which is not there; {did_you_mean(name, known)}'
+            for name in imported.columns
+            if name not in known
+        ]
+        if lines:
+            raise ModelError("\n".join([*lines, f"allowed: {listing(known)}"]))
+
+    def _block(self, block: Block) -> Var:
+        return self._text(block.columns[0]) if block.text else self._numbers(block.columns)
+
+    def _text(self, column: str) -> Var:
+        if column in self._features or self._dtypes[column].name != "String":
+            raise ModelError(f'model: reads "{column}" as text; allowed: a String column; fit it on one')
+        values, nulls = self._columns[column]
+        return values if nulls is None else op.where(nulls, op.const(np.array("", np.str_)), values)
+
+    def _numbers(self, columns: Sequence[str]) -> Var:
+        """A matrix of columns: the feature matrix and the others side by side, then put in order."""
+        others = [name for name in columns if name not in self._features]
+        featured = len(others) < len(columns)
+        parts = ([self._matrix] if featured else []) + [self._number(name) for name in others]
+        order = [*(self._features if featured else ()), *others]
+        whole = parts[0] if len(parts) == 1 else op.concat(parts, axis=1)
+        if order == list(columns):
+            return whole
+        return op.gather(whole, op.const(np.array([order.index(name) for name in columns])), axis=1)
+
+    def _number(self, column: str) -> Var:
+        if self._dtypes[column].name not in NUMBERS:
+            raise ModelError(
+                f'model: reads "{column}", which is {self._dtypes[column]}, as a number; allowed: {listing(NUMBERS)}; '
+                "derive a number from it, e.g. with unisono.category"
+            )
+        values, nulls = self._columns[column]
+        if values.unwrap_tensor().dtype != np.float64:
+            values = op.cast(values, to=np.float64)
+        if nulls is not None:
+            values = op.where(nulls, op.const(np.float64(np.nan)), values)
+        return op.unsqueeze(values, _constant([1]))
+
+    def description(self, model: onnx.ModelProto, imported: ImportedModel) -> Description:
+        """What the graph says of itself."""
+        needed = {one.name for one in model.graph.input}
+        reads = {
+            column: str(dtype)
+            for column, dtype in self._predictor.columns.items()
+            if needed & {input_name(REQUEST, column), null_name(input_name(REQUEST, column))}
+        }
+        return Description(
+            predictor=self._predictor.name,
+            task=imported.task,
+            classes=list(imported.classes),
+            features=list(self._features),
+            request=reads,
+            derived={name: str(dtype) for name, dtype in self._derived.items()},
+            library=imported.library,
+            optimisation=OPTIMISATION,
+        )
+
+
+def _constant(value: int | list[int]) -> Var:
+    return op.const(np.array(value, np.int64))
+
+

@@ -1,0 +1,281 @@
+"""LightGBM: its trees and its own last step, in float64, in its own order of summation.
+
+The raw scores have the bits of `predict(raw_score=True)`. After the sigmoid or softmax about one probability in a thousand differs,
+by a unit or two in the last place, since exp here is the same on every machine, and LightGBM's is the machine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from unisono.models import exponential
+from unisono.models.canonical import canonical
+from unisono.models.emit import Emitter, value
+from unisono.models.importers import lightgbm_trees
+from unisono.models.importers.base import (
+    NUMBERS,
+    Answers,
+    Block,
+    ImportedModel,
+    Tensor,
+    class_array,
+    comes_from,
+    emit_either_label,
+    emit_labels,
+    labelled,
+    match_columns,
+    matrix_of,
+    refuse_other_dtypes,
+)
+from unisono.models.names import PREDICTION, PROBABILITIES, PROBABILITY
+from unisono.spec.errors import ModelError
+from unisono.spec.types import DType, Int64
+from unisono.spec.wording import listing
+
+_MATRIX = "matrix"
+_SAFE_EXPONENT = 700.0  # exp of at most this is finite
+
+
+class LightGBM:
+    """The importer of LightGBM models: Booster, LGBMClassifier, LGBMRegressor, LGBMRanker."""
+
+    def accepts(self, model: object) -> bool:
+        """Whether this is one of them."""
+        return comes_from(model, "lightgbm")
+
+    def import_model(
+        self, model: object, *, inputs: Mapping[str, DType], columns: Sequence[str] | None = None
+    ) -> ImportedModel:
+        """The model as a graph. Raises ModelError for linear trees, unknown objectives and columns that are not there."""
+        fitted = read(model, inputs, columns)
+        emit = Emitter()
+        task = emit_model(emit, fitted, _matrix(emit, fitted))
+        texts = [name for name in fitted.columns if name in fitted.texts]
+        blocks = [Block(_MATRIX, tuple(name for name in fitted.columns if name not in fitted.texts))]
+        blocks += [Block(f"text.{name}", (name,), text=True) for name in texts]
+        return ImportedModel(
+            task=task,
+            classes=() if task == "regression" else tuple(fitted.classes.tolist()),
+            blocks=tuple(block for block in blocks if block.columns),
+            graph=canonical(emit.model(_inputs(blocks), outputs_of(task, fitted.classes)), {}),
+            library=f"lightgbm {_version()}",
+            answer=lambda frame: fitted.answer(_numbers(frame, fitted, inputs)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What is known of a fitted model.
+
+    booster: LightGBM's own object.
+    dump:    its `dump_model()`.
+    columns: in training order.
+    dtypes:  theirs; Int64 for those that were pandas categories of text.
+    texts:   column -> its categories, where it was fitted on a pandas column of strings.
+    classes: labels; empty if it gives numbers.
+    """
+
+    booster: Any
+    dump: Mapping[str, Any]
+    columns: tuple[str, ...]
+    dtypes: tuple[DType, ...]
+    texts: Mapping[str, tuple[str, ...]]
+    classes: Tensor
+
+    def answer(self, matrix: NDArray[np.float64]) -> Answers:
+        """What LightGBM says of rows."""
+        answer = np.asarray(self.booster.predict(matrix, num_threads=1))
+        if not len(self.classes):
+            return {PREDICTION: answer}
+        if answer.ndim == 2:
+            return labelled("multiclass", answer, self.classes)
+        return labelled("binary", np.stack([1.0 - answer, answer], axis=1), self.classes)
+
+
+def read(model: object, inputs: Mapping[str, DType], columns: Sequence[str] | None) -> Fitted:
+    """What is known of a LightGBM model. Raises ModelError."""
+    booster = getattr(model, "booster_", model)
+    dump = booster.dump_model()
+    names = match_columns(dump["feature_names"], inputs, columns)
+    texts = _texts(dump, names, inputs)
+    refuse_other_dtypes([name for name in names if name not in texts], inputs, NUMBERS)
+    dtypes = tuple(Int64 if name in texts else inputs[name] for name in names)
+    return Fitted(booster, dump, names, dtypes, texts, _classes(model, dump))
+
+
+def _texts(
+    dump: Mapping[str, Any], names: Sequence[str], inputs: Mapping[str, DType]
+) -> Mapping[str, tuple[str, ...]]:
+    """The categories of the columns that were pandas categories."""
+    lists = dump.get("pandas_categorical") or []
+    if not lists:
+        return {}
+    parsed = [bool(dump["feature_infos"].get(name, {}).get("values")) for name in dump["feature_names"]]
+    categorical = [name for name, is_category in zip(names, parsed, strict=True) if is_category]
+    if len(categorical) != len(lists):
+        raise ModelError(
+            f"model: {len(lists)} pandas categories for {len(categorical)} categorical columns; allowed: as many; "
+            "drop columns of one value only, or derive codes with unisono.category"
+        )
+    found = {}
+    for name, categories in zip(categorical, lists, strict=True):
+        if inputs[name].name == "String":
+            found[name] = tuple(str(category) for category in categories)
+        elif list(categories) != list(range(len(categories))):
+            raise ModelError(
+                f'model: "{name}" is a pandas category of {listing(categories)}; allowed: categories of strings, or whole '
+                "numbers from 0; derive codes with unisono.category"
+            )
+    return found
+
+
+def _classes(model: object, dump: Mapping[str, Any]) -> Tensor:
+    known = getattr(model, "classes_", None)
+    objective = str(dump.get("objective", "")).split(" ")[0]
+    if known is not None and len(known) > 1:
+        return class_array(list(known))
+    if objective == "binary":
+        return np.arange(2)
+    return np.arange(dump["num_class"]) if objective in ("multiclass", "multiclassova") else np.empty(0)
+
+
+def _inputs(blocks: Sequence[Block]) -> list[Any]:
+    texts = [value(block.name, object, "N") for block in blocks if block.text]
+    numbers = [value(block.name, np.float64, "N", len(block.columns)) for block in blocks if not block.text]
+    return [*(one for one in numbers if one.type.tensor_type.shape.dim[1].dim_value), *texts]
+
+
+def outputs_of(task: str, classes: Tensor) -> list[Any]:
+    """The outputs of a model's graph."""
+    if task == "regression":
+        return [value(PREDICTION, np.float64, "N")]
+    labels = value(PREDICTION, classes.dtype.type if classes.dtype != object else object, "N")
+    if task == "binary":
+        return [labels, value(PROBABILITY, np.float64, "N")]
+    return [labels, value(PROBABILITIES, np.float64, "N", len(classes))]
+
+
+def _numbers(frame: pl.DataFrame, fitted: Fitted, inputs: Mapping[str, DType]) -> NDArray[np.float64]:
+    """A frame as LightGBM takes it."""
+    codes = {
+        name: frame.get_column(name).cast(pl.String).replace_strict(
+            {text: code for code, text in enumerate(texts)}, default=None, return_dtype=pl.Int64
+        )
+        for name, texts in fitted.texts.items()
+    }
+    coded = frame.with_columns(**codes)
+    return matrix_of(coded, fitted.columns, dict(zip(fitted.columns, fitted.dtypes, strict=True)))
+
+
+def _matrix(emit: Emitter, fitted: Fitted) -> str:
+    """The matrix in training order; texts as the positions of their categories, NaN for one that is none."""
+    if not fitted.texts:
+        return _MATRIX
+    plain = [name for name in fitted.columns if name not in fitted.texts]
+    columns = [_MATRIX] if plain else []
+    for name, texts in fitted.texts.items():
+        codes = emit(
+            "LabelEncoder",
+            f"text.{name}",
+            domain="ai.onnx.ml",
+            keys_strings=list(texts),
+            values_floats=[float(code) for code in range(len(texts))],
+            default_float=float("nan"),
+        )
+        columns.append(emit("Unsqueeze", emit("Cast", codes, to=TensorProto.DOUBLE), emit.constant(np.array([1]))))
+    whole = emit("Concat", *columns, axis=1)
+    order = [*plain, *fitted.texts]
+    return emit("Gather", whole, emit.constant(np.array([order.index(name) for name in fitted.columns])), axis=1)
+
+
+def emit_model(emit: Emitter, fitted: Fitted, matrix: str) -> str:
+    """The model's nodes, from a matrix of its columns to its outputs; says which task it is."""
+    raw, bound = lightgbm_trees.emit_scores(emit, fitted.dump, fitted.dtypes, matrix)
+    name, _, words = str(fitted.dump.get("objective", "")).partition(" ")
+    parameters = dict(word.split(":", 1) for word in words.split() if ":" in word)
+    if name in _CLASSIFIERS:
+        return _CLASSIFIERS[name](emit, raw, fitted, _Link(float(parameters.get("sigmoid", 1.0)), bound))
+    column = emit("Squeeze", raw, emit.constant(np.array([1])))
+    if name == "regression" and "sqrt" in words.split():
+        column = emit("Mul", emit("Mul", emit("Sign", column), column), column)
+    elif name in _NUMBER_LINKS:
+        column = _NUMBER_LINKS[name](emit, column, _Link(1.0, bound))
+    else:
+        raise ModelError(
+            f'model: objective "{name}"; allowed: {listing([*_CLASSIFIERS, *_NUMBER_LINKS])}; fit it with one of them'
+        )
+    emit.rename(column, PREDICTION)
+    return "regression"
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """sigmoid: LightGBM's parameter; bound: no raw score is farther from 0."""
+
+    sigmoid: float
+    bound: float
+
+    @property
+    def is_bounded(self) -> bool:
+        return self.bound * self.sigmoid < _SAFE_EXPONENT
+
+    def probability(self, emit: Emitter, raw: str) -> str:
+        """1 / (1 + exp(-sigmoid * raw))"""
+        scaled = raw if self.sigmoid == 1.0 else emit("Mul", raw, emit.constant(self.sigmoid))
+        return exponential.sigmoid(emit, scaled, bounded=self.is_bounded)
+
+    def exponential(self, emit: Emitter, raw: str) -> str:
+        return exponential.exp(emit, raw, bounded=self.is_bounded)
+
+
+def _binary(emit: Emitter, raw: str, fitted: Fitted, link: _Link) -> str:
+    probability = link.probability(emit, emit("Squeeze", raw, emit.constant(np.array([1]))))
+    emit.rename(probability, PROBABILITY)
+    # p > 1 - p, as LightGBM asks, is p > 0.5: 1 - p is exact near there.
+    emit_either_label(emit, emit("Greater", probability, emit.constant(0.5)), fitted.classes)
+    return "binary"
+
+
+def _softmax(emit: Emitter, raw: str, fitted: Fitted, link: _Link) -> str:
+    return _multiclass(emit, exponential.softmax(emit, raw, bounded=2 * link.bound < _SAFE_EXPONENT), fitted)
+
+
+def _one_against_all(emit: Emitter, raw: str, fitted: Fitted, link: _Link) -> str:
+    return _multiclass(emit, link.probability(emit, raw), fitted)
+
+
+def _multiclass(emit: Emitter, probabilities: str, fitted: Fitted) -> str:
+    emit.rename(probabilities, PROBABILITIES)
+    emit_labels(emit, emit("ArgMax", probabilities, axis=1, keepdims=0), fitted.classes)
+    return "multiclass"
+
+
+def _identity(emit: Emitter, raw: str, link: _Link) -> str:
+    return raw
+
+
+_CLASSIFIERS: Mapping[str, Callable[[Emitter, str, Fitted, _Link], str]] = {
+    "binary": _binary,
+    "multiclass": _softmax,
+    "multiclassova": _one_against_all,
+}
+_NUMBER_LINKS: Mapping[str, Callable[[Emitter, str, _Link], str]] = {
+    **dict.fromkeys(("regression", "regression_l1", "huber", "fair", "quantile", "mape"), _identity),
+    **dict.fromkeys(("lambdarank", "rank_xendcg"), _identity),
+    **dict.fromkeys(("poisson", "gamma", "tweedie"), lambda emit, raw, link: link.exponential(emit, raw)),
+    "cross_entropy": lambda emit, raw, link: link.probability(emit, raw),
+}
+"""Objective -> what LightGBM does to a raw score last."""
+
+
+def _version() -> str:
+    import lightgbm
+
+    return str(lightgbm.__version__)

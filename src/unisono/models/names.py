@@ -1,0 +1,38 @@
+"""How the inputs and outputs of graphs are called."""
+
+from __future__ import annotations
+
+FEATURES = "features"
+"""Namespace of the feature columns, and the input of a predictor's graph that holds them all: float64, rows x features."""
+
+REQUEST = "request"
+"""Namespace of what a caller sends."""
+
+PREDICTION = "prediction"
+PROBABILITY = "probability"
+PROBABILITIES = "probabilities"
+
+_NULL = ".null"
+
+
+def input_name(namespace: str, column: str) -> str:
+    """The graph input that holds a column.
+
+    >>> input_name("request", "carrier")
+    'request.carrier'
+    """
+    return f"{namespace}.{column}"
+
+
+def null_name(name: str) -> str:
+    """The input or output that says where another one has no value.
+
+    >>> null_name("request.carrier")
+    'request.carrier.null'
+    """
+    return name + _NULL
+
+
+def is_null_name(name: str) -> bool:
+    """Whether this is the name of such an input or output."""
+    return name.endswith(_NULL)

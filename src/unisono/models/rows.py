@@ -1,0 +1,70 @@
+"""Tries a graph on made-up rows: does a row's answer depend on that row alone?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unisono.models.session import Runner, open_native, same_bits
+from unisono.spec.errors import InputError
+
+Tensor = NDArray[Any]
+Feeds = dict[str, Tensor]
+
+_ROWS = 37
+_CUTS = (1, 2, 7, 16)
+_SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 5e-324, 1e300, 0.5, 1e-35])
+_TEXTS = np.array(["", "a", "B", "0", "1.5", "é", "a b"], dtype=object)
+_WHOLE = np.array([0, 1, -1, 2**62, -(2**63)])
+
+
+def mixed_rows(graph: bytes, *, feeds: Feeds | None = None) -> str | None:
+    """What a graph does wrong with rows, or None: it answers each by itself, with the same bits in every batch.
+
+    feeds: the rows to try; None: made-up ones, with all the numbers that are special.
+    """
+    run = Runner(graph)
+    rows = made_up_rows(graph) if feeds is None else feeds
+    count = len(next(iter(rows.values()))) if rows else 0
+    try:
+        whole = run(rows)
+        wrong = [name for name, one in zip(run.outputs, whole, strict=True) if one.ndim == 0 or len(one) != count]
+        if wrong:
+            return f'"{wrong[0]}" does not have one value a row'
+        parted = any(not same_bits(whole, _in_cuts(run, rows, count, cut)) for cut in _CUTS)
+    except InputError as error:
+        return str(error).partition("; allowed")[0]
+    return "a row's answer depends on the rows beside it" if parted or not _is_reversible(run, rows, whole) else None
+
+
+def _in_cuts(run: Runner, rows: Feeds, count: int, cut: int) -> list[Tensor]:
+    starts = range(0, count, cut)
+    parts = [run({name: one[start : start + cut] for name, one in rows.items()}) for start in starts]
+    return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+def _is_reversible(run: Runner, rows: Feeds, whole: list[Tensor]) -> bool:
+    backwards = run({name: np.ascontiguousarray(one[::-1]) for name, one in rows.items()})
+    return same_bits(whole, [one[::-1] for one in backwards])
+
+
+def made_up_rows(graph: bytes) -> Feeds:
+    """Rows for the inputs of a graph: the same ones every time."""
+    random = np.random.default_rng(0)
+    return {one.name: _column(random, one.type, one.shape[1:]) for one in open_native(graph).get_inputs()}
+
+
+def _column(random: np.random.Generator, kind: str, width: list[int]) -> Tensor:
+    shape = (_ROWS, *width)
+    if kind == "tensor(string)":
+        return random.choice(_TEXTS, shape)
+    if kind == "tensor(bool)":
+        return random.random(shape) < 0.2
+    special = random.random(shape) < 0.3
+    if kind == "tensor(int64)":
+        whole: Tensor = random.integers(-(10**16), 10**16, shape) >> random.integers(0, 54, shape)
+        return np.where(special, random.choice(_WHOLE, shape), whole)
+    numbers = random.normal(size=shape) * 10.0 ** random.integers(-3, 4, shape)
+    return np.where(special, random.choice(_SPECIAL, shape), numbers).astype(kind[7:-1].replace("double", "float64"))

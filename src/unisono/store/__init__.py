@@ -1,0 +1,1 @@
+"""What is kept: states of features, versions of predictors, what was predicted."""
