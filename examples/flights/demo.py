@@ -113,12 +113,12 @@ def stream_and_ask(project: Project, screen: Screen) -> tuple[pl.DataFrame, np.n
                 streaming.add(run.advance(until=until, progress=streaming.progress).requests)
 
         go_on(until=online.position_at(STOPS[0]))
-        with online.server(data.DATA.parent) as port:
+        with online.server(data.DATA.parent) as address:
             for stop in STOPS:
                 go_on(until=online.position_at(stop))
                 questions = online.questions(stop)
                 with asking.going():
-                    answers += online.ask(port, questions)
+                    answers += online.ask(address, questions)
                     asking.add(questions.height)
                 asked.append(questions)
         go_on()

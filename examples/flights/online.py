@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import polars as pl
 
@@ -28,7 +27,6 @@ _INGEST_TIMES = {
     "weather": "known_at",
     "flights": "asked_at",
 }
-_READY_WITHIN_S = 60
 
 
 def questions(at: datetime, *, hours: int = 6) -> pl.DataFrame:
@@ -48,37 +46,28 @@ def position_at(at: datetime) -> int:
 
 
 @contextmanager
-def server(project: Path) -> Iterator[int]:
-    """`unisono serve` as a process of its own; gives its port."""
-    port = _free_port()
-    command = [sys.executable, "-m", "unisono", "serve", "--project", str(project), "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+def server(project: Path) -> Iterator[str]:
+    """`unisono serve` as a process of its own; gives host:port."""
+    command = [sys.executable, "-m", "unisono", "serve", "--project", str(project), "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
-            _wait(process, port)
-            yield port
+            yield _address(process)
         finally:
             process.terminate()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _address(process: subprocess.Popen[bytes]) -> str:
+    """Where it can be reached: it says so in one line once it can be."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line.startswith(b"{") or b'"url"' not in line:
+        raise RuntimeError(f"the server did not start: {line.decode() or 'it said nothing'}; its errors are above")
+    return str(urlsplit(json.loads(line)["url"]).netloc)
 
 
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + _READY_WITHIN_S
-    while process.poll() is None and time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise RuntimeError(f"the server did not listen on port {port} within {_READY_WITHIN_S} s; its errors are above")
-
-
-def ask(port: int, requests: pl.DataFrame) -> list[float]:
+def ask(address: str, requests: pl.DataFrame) -> list[float]:
     """The probability of lateness of each request, from `POST /predict/delay`: one at a time, over one connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection(address, timeout=30)
     try:
         return [_ask(connection, body) for body in bodies(requests)]
     finally:

@@ -21,7 +21,7 @@ _INTRODUCTION = """\
 
 Results go to stdout; progress, notes and errors go to stderr. An error says what was seen, where, and the next step.
 With `--json`, stdout gets exactly one line: the fields that each command lists below, or
-`{{"error": {{"kind": ..., "message": ...}}}}`. The examples work in a project that `unisono init` made.
+`{{"error": {{"kind": ..., "message": ...}}}}` (kinds: {kinds}). The examples work in a project that `unisono init` made.
 This page is written by `python -m tests.cli.commands_page`.
 """
 
@@ -29,7 +29,7 @@ This page is written by `python -m tests.cli.commands_page`.
 def page() -> str:
     """The whole page."""
     app = make_app()
-    parts = [_INTRODUCTION.format(help=prose.flowing(HELP)), _common(app), _exit_codes()]
+    parts = [_INTRODUCTION.format(help=prose.flowing(HELP), kinds=_kinds()), _common(app), _exit_codes()]
     return "\n".join([*parts, *(_section(app, command) for command in COMMANDS)])
 
 
@@ -56,6 +56,10 @@ def _section(app: App, command: Command) -> str:
         _shell(command.examples),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _kinds() -> str:
+    return ", ".join(["usage", *dict.fromkeys(exit_codes.KINDS.values()), "interrupted"])
 
 
 def _common(app: App) -> str:

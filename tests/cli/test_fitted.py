@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -118,11 +120,9 @@ def test_a_joblib_file_is_opened_with_the_same_warning(home: Path, capsys: pytes
 
 def test_a_pickle_of_the_projects_own_class_is_opened(home: Path) -> None:
     (home / "own_model.py").write_text("class Mine:\n    pass\n")
-    make = f"import sys, pickle; sys.path.insert(0, {str(home)!r}); import own_model; "
     path = home / "model.pickle"
-    exec(make + f"open({str(path)!r}, 'wb').write(pickle.dumps(own_model.Mine()))")
-    sys.path.remove(str(home))
-    del sys.modules["own_model"]
+    script = f"import pickle, own_model; open({str(path)!r}, 'wb').write(pickle.dumps(own_model.Mine()))"
+    subprocess.run([sys.executable, "-c", script], cwd=home, check=True)
     assert type(open_model(path, home)).__name__ == "Mine"
 
 
@@ -144,9 +144,8 @@ def test_a_text_that_is_no_lightgbm_model_is_refused(content: bytes, home: Path)
 
 def test_a_lightgbm_text_is_opened(home: Path) -> None:
     lightgbm = pytest.importorskip("lightgbm")
-    data = lightgbm.Dataset(
-        [[float(row)] for row in range(50)], [float(row) for row in range(50)], params={"verbose": -1}
-    )
+    rows = np.arange(50.0)
+    data = lightgbm.Dataset(rows[:, None], rows, params={"verbose": -1})
     booster = lightgbm.train({"verbose": -1, "min_data_in_leaf": 5}, data, num_boost_round=2)
     booster.save_model(home / "model.txt")
     opened = open_model(home / "model.txt", home)

@@ -61,7 +61,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
 
         return {"write": write}
 
-    monkeypatch.setattr(starter.runpy, "run_path", full)
+    monkeypatch.setattr("unisono.cli.starter.runpy.run_path", full)
     code, kind, message = refused("init", tmp_path)
     assert (code, kind) == (6, "store")
     assert "No space left on device" in message
@@ -71,7 +71,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
 def test_the_data_is_the_same_on_every_machine_and_run(tmp_path: Path, run_here: RunHere) -> None:
     run_here("init", tmp_path)
     data = {path.name: sha256(path.read_bytes()).hexdigest()[:16] for path in (tmp_path / "data").iterdir()}
-    assert data == {"deliveries.csv": "?", "requests.csv": "?"}
+    assert data == {"deliveries.csv": "66e20ecb2a42f63b", "requests.csv": "6df7f4ef7095bdb6"}
     runpy.run_path(str(tmp_path / "make_data.py"), run_name="__main__")
     assert {path.name: sha256(path.read_bytes()).hexdigest()[:16] for path in (tmp_path / "data").iterdir()} == data
 
@@ -83,3 +83,8 @@ def test_the_readme_names_every_command_but_init(tmp_path: Path, run_here: RunHe
         assert (f"unisono {command.name} " in readme or f"unisono {command.name}\n" in readme) == (
             command.name != "init"
         )
+
+
+def test_every_file_of_the_template_is_written() -> None:
+    template = Path(starter.__file__).parent / "template"
+    assert sorted(path.name for path in template.iterdir() if path.is_file()) == sorted(starter._FILES)

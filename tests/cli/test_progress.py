@@ -92,7 +92,7 @@ def _read(terminal: int) -> Iterator[bytes]:
 def test_on_a_terminal_a_bar_shows_what_how_many_and_how_fast() -> None:
     shown = on_a_terminal(REPORTS.format(quiet=False))
     assert "requests" in shown
-    assert "1000/1000" in shown
+    assert "1,000/1,000" in shown
     assert "/s" in shown
     assert "training" in shown
 

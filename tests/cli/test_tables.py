@@ -45,14 +45,14 @@ def test_a_table_that_is_written_is_read_back_the_same(name: str, tmp_path: Path
 
 def test_lists_do_not_fit_csv(tmp_path: Path) -> None:
     table = pl.DataFrame({"probabilities": [[0.1, 0.9]]})
-    with pytest.raises(InputError, match='column "probabilities": CSV has no lists; allowed: .parquet'):
+    with pytest.raises(InputError, match=r'column "probabilities": CSV has no lists; allowed: \.parquet'):
         tables.write(table, tmp_path / "table.csv")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "table.csv").mkdir()
-    with pytest.raises(StoreError, match="table.csv: could not be written"):
+    with pytest.raises(StoreError, match=r"table\.csv: could not be written"):
         tables.write(FRAME, tmp_path / "table.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
 

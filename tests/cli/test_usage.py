@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import RunHere
 from tests.cli.shell import UNISONO
-from unisono.cli import app
+from unisono.cli import app, output
 from unisono.cli.answer import Answer
 from unisono.spec.errors import DefinitionError
 
@@ -119,7 +119,7 @@ def test_with_json_native_code_cannot_print_on_stdout_either(
 ) -> None:
     def noisy(given: list[str]) -> int:
         os.write(1, b"from below\n")
-        app.output.tell(Answer({"a": float("nan")}, "for people"))
+        output.tell(Answer({"a": float("nan")}, "for people"))
         return 0
 
     monkeypatch.setattr(app, "_run", noisy)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 import unisono as un
 from unisono.features.compile import compile_view
 from unisono.kernel.codec import nulls
 from unisono.kernel.reference import Event, answer
+from unisono.spec.aggregations import Aggregation
 
 HOUR = 3_600_000_000
 START = 1_700_000_000_000_000
@@ -28,7 +31,7 @@ TAPS = un.Source(
 LOGINS = un.Source("logins", {"user": un.String, "tries": un.Int64}, event_time="at")
 
 
-def of(*columns: str) -> list[object]:
+def of(*columns: str) -> list[Aggregation]:
     """Every aggregation of some columns."""
     kinds = (un.count, un.sum, un.mean, un.var, un.std, un.min, un.max, un.range, un.first, un.last)
     return [un.count(), *(kind(column) for column in columns for kind in kinds)]
@@ -49,7 +52,7 @@ class World:
     requests: pl.DataFrame
 
 
-def instants(times: Sequence[int]) -> pl.Series:
+def instants(times: Sequence[int] | NDArray[np.int64]) -> pl.Series:
     return pl.Series(np.asarray(times, np.int64)).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
@@ -136,12 +139,13 @@ def _event(row: Mapping[str, object], view: un.FeatureView, ids: dict[object, in
     return Event(time, ingest, tuple(values), identity, bool(source.retraction and row[source.retraction]))
 
 
-def _value(value: object, dtype: object) -> int | float | None:
+def _value(value: Any, dtype: object) -> int | float | None:
     if value is None:
         return None
     if isinstance(dtype, un.Decimal):
-        return round(float(value) * 10**dtype.places)  # type: ignore[arg-type]
-    return value if isinstance(value, float) else int(value)  # type: ignore[call-overload,no-any-return]
+        digits: int = round(float(value) * 10**dtype.places)
+        return digits
+    return value if isinstance(value, float) else int(value)
 
 
 def _microseconds(moment: object) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def ready() -> ReadyPredictor:
 class Adder:
     """Answers with the sum of the features that have a finite value: the same bits for one row as for many."""
 
-    version: Version = Version("risk", "adder", "nowhere")
+    version: Version = field(default_factory=lambda: Version("risk", "adder", "nowhere"))
 
     def score(self, requests: pl.DataFrame, features: NDArray[np.float64]) -> Mapping[str, NDArray[Any]]:
         plain = without_nulls(features)
@@ -69,6 +69,8 @@ def grow(world: World, seed: int) -> World:
     later = pl.duration(days=30)
     taps = world.events["taps"].sample(50, seed=seed).with_columns(pl.col("at", "known_at") + later)
     asked = instants([1_700_000_000_000_000 + 40 * 86_400_000_000] * 3)
-    requests = world.requests.head(3).with_columns(asked_at=asked, note=pl.Series(rng.integers(0, 9, 3)).cast(pl.String))
+    requests = world.requests.head(3).with_columns(
+        asked_at=asked, note=pl.Series(rng.integers(0, 9, 3)).cast(pl.String)
+    )
     events = {**world.events, "taps": pl.concat([world.events["taps"], taps])}
     return World(events, pl.concat([world.requests, requests]))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
 
 import unisono as un
-from tests.drivers.logs import VIEWS, columns_as_matrix, expected, make_world, same_bits
+from tests.drivers.logs import VIEWS, World, columns_as_matrix, expected, make_world, same_bits
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -42,7 +45,7 @@ def test_several_cores_give_the_bits_of_one(monkeypatch: pytest.MonkeyPatch) -> 
     world = make_world(7, events=900, requests=400, users=20)
     alone = un.point_in_time(VIEWS, world.requests, world.events, time="asked_at")
     monkeypatch.setattr(memory, "_WORTH_THREADS", 1)
-    monkeypatch.setattr(memory.os, "sched_getaffinity", lambda process: range(5))
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: range(5))
     assert same_bits(un.point_in_time(VIEWS, world.requests, world.events, time="asked_at"), alone)
 
 
@@ -77,7 +80,7 @@ def test_frames_of_other_libraries_give_the_same() -> None:
     assert events.height
 
 
-BAD = {
+BAD: dict[str, tuple[Callable[[World], tuple[Any, Any, Any]], str]] = {
     "no frame of a source": (lambda w: (VIEWS, w.requests, {"taps": w.events["taps"]}), 'no frame for source "logins"'),
     "not a frame": (lambda w: (VIEWS, [1], w.events), "PyCapsule"),
     "no time column": (lambda w: (VIEWS, w.requests.rename({"asked_at": "when"}), w.events), 'column "asked_at"'),

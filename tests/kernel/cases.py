@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from unisono.kernel.plan import Output, Plan
@@ -61,26 +62,29 @@ def clock_of(item: Item) -> int:
     return item.time if isinstance(item, Request) else item.event.ingest
 
 
-def expected(case: Case) -> list[Row]:
-    """What the reference answers, a row a request. It is given the whole log, and has to see for itself what was known."""
+@lru_cache(maxsize=4096)
+def expected(case: Case) -> tuple[Row, ...]:
+    """What the reference answers, a row a request. It is given the whole log: what was known is for it to see."""
     logs = [log_of(case.items, key) for key in range(case.slots)]
-    return [answer(case.plan, logs[item.key], item.time) for item in case.items if isinstance(item, Request)]
+    return tuple(answer(case.plan, logs[item.key], item.time) for item in case.items if isinstance(item, Request))
 
 
-class Difference(AssertionError):
+class DifferenceError(AssertionError):
     """An engine gave another bit than the reference."""
 
 
 def compare(plan: Plan, right: Sequence[Row], seen: Sequence[Row], what: str) -> None:
-    """Raise Difference at the first row that differs in a bit; null and NaN differ."""
+    """Raise DifferenceError at the first row that differs in a bit; null and NaN differ."""
     if len(right) != len(seen):
-        raise Difference(f"{what}: {len(right)} rows expected, {len(seen)} came")
+        raise DifferenceError(f"{what}: {len(right)} rows expected, {len(seen)} came")
     for index, (right_row, seen_row) in enumerate(zip(right, seen, strict=True)):
         if len(right_row) != len(seen_row):
-            raise Difference(f"{what}: row {index}: {len(right_row)} outputs expected, {len(seen_row)} came")
+            raise DifferenceError(f"{what}: row {index}: {len(right_row)} outputs expected, {len(seen_row)} came")
         for output, one, other in zip(plan.outputs, right_row, seen_row, strict=True):
             if bits(one) != bits(other):
-                raise Difference(f"{what}: row {index}: {_name(plan, output)}: {_both(one)} expected, {_both(other)} came")
+                raise DifferenceError(
+                    f"{what}: row {index}: {_name(plan, output)}: {_both(one)} expected, {_both(other)} came"
+                )
 
 
 def bits(value: float | None) -> str:

@@ -116,6 +116,7 @@ class ReferenceEngine(Engine):
     """The reference, run event by event: shows what the interface means, and that the judges can be satisfied."""
 
     name = "reference"
+    share = 0.3
 
     def __init__(self, answer: Answer = answer) -> None:
         self.answer = answer

@@ -1,8 +1,9 @@
-"""What must hold of every engine, each judged bit for bit against the reference. A judge raises Difference."""
+"""What must hold of every engine, each judged bit for bit against the reference. A judge raises DifferenceError."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from random import SystemRandom
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from unisono.kernel.reference import answer
 
 from .cases import Case, Item, KeyedEvent, Request, clock_of, compare, expected, log_of
 from .engines import Engine, Session, StaleError
-from .strategies import LongCase
+from .strategies import RolledCase, cases
 
 Judge = Callable[[Engine, Case], None]
 
@@ -85,7 +86,7 @@ def _moved(item: Item, places: Sequence[int]) -> Item:
 
 
 def judge_reads(engine: Engine, case: Case) -> None:
-    """A saved state answers for its place in the log at any later time and does not change; earlier, or it says stale."""
+    """A saved state answers for its place in the log at any later time; at an earlier one it does, or says stale."""
     session = engine.open(case.plan, case.slots)
     seen: list[Item] = []
     for part in case.parts():
@@ -111,7 +112,7 @@ def _judge_state(engine: Engine, case: Case, state: bytes, key: int, seen: Seque
 
 def _interesting_times(case: Case, key: int, now: int) -> list[int]:
     """Now, when something leaves a window or comes to be past, and some earlier instants."""
-    times = [event.time for event in log_of(case.items, key)][:6]
+    times = [event.time for event in log_of(case.items, key)][-4:]
     edges = [time + width for time in times for width in (0, *case.plan.windows) if width is not None]
     return sorted({now, now + 1, *(edge for edge in edges if abs(edge - now) < 2**60)})
 
@@ -156,15 +157,35 @@ JUDGES: Mapping[str, Judge] = {
 }
 
 
-def try_all(
-    strategy: st.SearchStrategy[Case] | st.SearchStrategy[LongCase], engine: Engine, judge: Judge, *, share: float = 1.0
-) -> None:
-    """Judge an engine on many cases: the round's number of examples, times the shares of the engine and the test."""
-    examples = max(5, round(settings().max_examples * engine.share * share))
+def try_drawn(strategy: st.SearchStrategy[Case], engine: Engine, judge: Judge, *, share: float = 0.5) -> None:
+    """Judge an engine on cases that Hypothesis draws, and shrinks if one fails; `share` is of the round's examples."""
 
-    @settings(max_examples=examples)
+    @settings(max_examples=_examples(engine, share))
     @given(strategy)
-    def tried(case: Case | LongCase) -> None:
-        judge(engine, case.case() if isinstance(case, LongCase) else case)
+    def tried(case: Case) -> None:
+        judge(engine, case)
 
     tried()
+
+
+def try_rolled(steps: int, engine: Engine, judge: Judge, *, share: float = 1.0) -> None:
+    """Judge an engine on cases of seeds: wilder than drawn ones, and as long as one likes."""
+    first = 0 if settings().derandomize else SystemRandom().randrange(2**32)
+    for seed in range(first, first + _examples(engine, share)):
+        rolled = RolledCase(seed, steps)
+        try:
+            judge(engine, rolled.case())
+        except Exception as error:
+            error.add_note(f"to see it again: {rolled}.case()")
+            raise
+
+
+def try_all(engine: Engine, judge: Judge) -> None:
+    """Judge an engine on short cases, drawn and rolled, and on a few hot keys."""
+    try_drawn(cases(), engine, judge)
+    try_rolled(60, engine, judge)
+    try_rolled(600, engine, judge, share=0.08)
+
+
+def _examples(engine: Engine, share: float) -> int:
+    return max(2, round(settings().max_examples * engine.share * share))

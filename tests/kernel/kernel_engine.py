@@ -58,8 +58,11 @@ class KernelEngine(Engine):
                 functions = self._functions
                 stack.enter_context(patch.object(call, "kernel_functions", lambda: functions))
             if isinstance(self._functions, FarFunctions):
-                for module in (call, host, reading):
-                    stack.enter_context(patch.object(module, "address_of", self._functions.address_of))
+                address_of, hold = self._functions.address_of, self._functions.hold
+                for module in (call, host):
+                    stack.enter_context(patch.object(module, "address_of", address_of))
+                stack.enter_context(patch.object(call.Held, "hold", lambda held, buffer: hold(buffer)))
+                stack.enter_context(patch.object(call.Held, "release", lambda held: None))
             if self._slab_words is not None:
                 stack.enter_context(patch.object(host, "FIRST_SLAB_WORDS", self._slab_words))
             yield
@@ -199,6 +202,10 @@ class FarFunctions(Mapping[str, Callable[[int], int]]):
         self.near[address] = array
         return address
 
+    def hold(self, buffer: bytes | bytearray | memoryview) -> int:
+        """A buffer's address, the buffer being kept."""
+        return self.address_of(np.frombuffer(buffer, np.uint8))
+
     def __getitem__(self, name: str) -> Callable[[int], int]:
         return lambda address: self._run(name, self.near[address])
 
@@ -235,11 +242,11 @@ class FarFunctions(Mapping[str, Callable[[int], int]]):
 
 def kernel_engines(machine: Callable[[str], Machine]) -> Mapping[str, Callable[[], KernelEngine]]:
     """Every way to run the kernel, by name, opened when wanted; `machine` gives the machines other than this one."""
-    far = {"wasm32": 0.2, "aarch64-linux": 0.02, "cortex-m4": 0.02}
+    far = {"wasm32": 0.2, "aarch64-linux": 0.05, "cortex-m4": 0.05}
     return {
         "native": lambda: KernelEngine("native"),
         "native, little memory": lambda: KernelEngine("native, little memory", slab_words=SMALL_SLAB_WORDS, share=0.3),
-        "python": lambda: KernelEngine("python", EXPORTS, share=0.05),
+        "python": lambda: KernelEngine("python", EXPORTS, share=0.1),
         **{name: _far_engine(name, share, machine) for name, share in far.items()},
     }
 

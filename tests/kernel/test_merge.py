@@ -7,20 +7,15 @@ import pytest
 from unisono.kernel.plan import Column, Output, Plan
 from unisono.kernel.reference import Event
 
-from .cases import Case, KeyedEvent, Request
+from .cases import Case, Item, KeyedEvent, Request
 from .engines import Engine
 from .judges import judge_merges, try_all
-from .strategies import cases, long_cases
 
 PLAN = Plan((Column("fixed"),), (10, None), (Output("sum", 0, 0), Output("sum", 0, 1), Output("last", 0, 1)), True, 30)
 
 
 def test_parts_merge_into_the_whole(engine: Engine) -> None:
-    try_all(cases(), engine, judge_merges)
-
-
-def test_parts_of_a_hot_key_merge_into_the_whole(engine: Engine) -> None:
-    try_all(long_cases(), engine, judge_merges, share=0.1)
+    try_all(engine, judge_merges)
 
 
 def event(ingest: int, time: int, value: int, identity: int, *, retracts: bool = False) -> KeyedEvent:
@@ -44,7 +39,7 @@ TOLD = {
 @pytest.mark.parametrize("choices", [(0, 0, 0, 0), (1, 1, 1, 1), (2, 0, 1, 0)])
 def test_what_parts_say_of_each_other_holds(engine: Engine, told: str, choices: tuple[int, ...]) -> None:
     events = TOLD[told]
-    items = (*events, *(Request(0, events[-1].event.ingest + later) for later in (0, 5, 40)))
+    items: tuple[Item, ...] = (*events, *(Request(0, events[-1].event.ingest + later) for later in (0, 5, 40)))
     cuts = tuple(range(1, len(events) + 1))
     judge_merges(engine, Case(PLAN, 1, items, cuts, choices[: len(cuts)]))
 

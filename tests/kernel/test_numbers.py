@@ -1,4 +1,4 @@
-"""Numbers that are hard to round, through every engine: ties and their neighbours, the ends of float64, what cancels."""
+"""Numbers that are hard to round: ties and their neighbours, the ends of float64, what cancels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from unisono.kernel.reference import AGGREGATIONS, Event
 
 from .cases import Case, KeyedEvent, Request, compare, expected
 from .engines import Engine
-from .judges import judge_requests, try_all
+from .judges import judge_requests, try_drawn
 
 FLOAT, WHOLE = Column("float"), Column("fixed")
 LARGEST, SMALLEST, NORMAL = 1.7976931348623157e308, 5e-324, 2.0**-1022
@@ -80,6 +80,7 @@ KNOWN: list[tuple[str, Column, tuple[Value, ...], float]] = [
     ("std", WHOLE, (2**53 + 3, 0, 0, 0), 2.0**52 + 2),
     ("range", WHOLE, (INT_MAX, -INT_MAX), 2.0**64),
     ("range", WHOLE, (2**53 + 1, 0), 2.0**53),
+    ("range", WHOLE, (2**53 + 1, -(2**53) - 1), 2.0**54 + 2),
     ("last", WHOLE, (0, 2**53 + 1), 2.0**53),
     ("sum", Column("fixed", 1), (1, 2), 0.3),
     ("sum", Column("fixed", 18), (INT_MAX,), 9.223372036854775807),
@@ -99,9 +100,9 @@ def test_a_number_is_the_one_written_down(engine: Engine, known: tuple[str, Colu
 
 
 def test_every_count_divides_right(engine: Engine) -> None:
-    """Means and variances over 1 to 200 values, at sizes where a guess in float64 is off by one."""
+    """Means and variances over 1 to 100 values, at sizes where a guess in float64 is off by one."""
     for column, start in ((WHOLE, 2**53 - 1), (Column("fixed", 3), 10**15 + 1), (FLOAT, 2.0**53 - 1)):
-        values = [start + (index * index) % 7 for index in range(200)]
+        values = [start + (index * index) % 7 for index in range(100)]
         plan = Plan((column,), (None,), tuple(Output(name, 0, 0) for name in ("sum", "mean", "var", "std")))
         events = [KeyedEvent(0, Event(time, time, (value,))) for time, value in enumerate(values)]
         case = Case(plan, 1, tuple(item for event in events for item in (event, Request(0, event.event.ingest))))
@@ -169,4 +170,4 @@ def wide_floats(draw: st.DrawFn) -> Case:
 
 @pytest.mark.parametrize("numbers", (fixed_ties, float_ties, root_ties, wide_floats))
 def test_what_is_hard_to_round_is_rounded_once(engine: Engine, numbers: Callable[[], st.SearchStrategy[Case]]) -> None:
-    try_all(numbers(), engine, judge_requests)
+    try_drawn(numbers(), engine, judge_requests)

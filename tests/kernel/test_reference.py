@@ -30,7 +30,9 @@ def of(aggregation: str, *values: Value, column: Column | None = None) -> float 
     return answer(plan, [Event(time, 100, (value,)) for time, value in enumerate(values)], 100)[0]
 
 
-def sums(log: list[Event], *times: int, windows: tuple[int | None, ...] = (10,), remember: int = 0) -> list[float | None]:
+def sums(
+    log: list[Event], *times: int, windows: tuple[int | None, ...] = (10,), remember: int = 0
+) -> list[float | None]:
     """The sum of a column of integers at some times, a window after the other, with ids."""
     outputs = tuple(Output("sum", 0, window) for window in range(len(windows)))
     plan = Plan((Column("fixed"),), windows, outputs, True, remember)

@@ -76,22 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments: what follows `unisono`; None: of this process.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    asked_for_json, debug = "--json" in given, "--debug" in given
-    with output.json_on_stdout(asked_for_json):
+    with output.json_on_stdout("--json" in given):
         try:
             return _run(given)
-        except CycloptsError as error:
-            problem = Problem("usage", _usage(error), exit_codes.USAGE)
-        except UnisonoError as error:
-            problem = Problem(exit_codes.kind(error), str(error), exit_codes.exit_code(error))
-            _show(error, asked=debug)
-        except KeyboardInterrupt as error:
-            message = "interrupted; stores are whole; run the same command to go on"
-            problem = Problem("interrupted", message, exit_codes.INTERRUPTED)
-            _show(error, asked=debug)
-        except Exception as error:
-            problem = Problem("fault", _fault(error), exit_codes.FAULT)
-            _show(error, asked=debug)
+        except (Exception, KeyboardInterrupt) as error:
+            if "--debug" in given:
+                traceback.print_exception(error)
+            problem = problem_of(error)
         problem.tell()
         return problem.exit_code
 
@@ -123,17 +114,21 @@ def _run(arguments: list[str]) -> int:
     return answer.exit_code
 
 
+def problem_of(error: BaseException) -> Problem:
+    """How whatever ended a command is told."""
+    if isinstance(error, CycloptsError):
+        return Problem("usage", _usage(error), exit_codes.USAGE)
+    if isinstance(error, UnisonoError):
+        return Problem(exit_codes.kind(error), str(error), exit_codes.exit_code(error))
+    if isinstance(error, KeyboardInterrupt):
+        message = "interrupted; what is stored is whole; run the same command to go on"
+        return Problem("interrupted", message, exit_codes.INTERRUPTED)
+    seen = f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
+    return Problem(
+        "fault", f"{seen}; this is a fault of unisono; --debug shows where: please report it", exit_codes.FAULT
+    )
+
+
 def _usage(error: CycloptsError) -> str:
-    command = "" if isinstance(error, UnknownCommandError) else " ".join(error.command_chain or ())
-    lines = " ".join(str(error).split())
-    return f"{lines} See `unisono {command} --help`.".replace("unisono  --help", "unisono --help")
-
-
-def _fault(error: Exception) -> str:
-    hint = "this is a fault of unisono; --debug shows where: please report it"
-    return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}; {hint}"
-
-
-def _show(error: BaseException, *, asked: bool) -> None:
-    if asked:
-        traceback.print_exception(error)
+    chain = () if isinstance(error, UnknownCommandError) else error.command_chain or ()
+    return f"{' '.join(str(error).split())} See `{' '.join(['unisono', *chain])} --help`."

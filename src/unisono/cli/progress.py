@@ -70,8 +70,10 @@ def line(what: str, done: int, total: int | None, rate: float) -> str:
     'requests: 50,000 of 200,000 (25 %), 10,000/s, 15 s left'
     >>> line("events", 1_200, None, 0.0)
     'events: 1,200'
+    >>> line("training", 0, None, 0.0)
+    'training'
     """
-    parts = [f"{what}: {done:,}"]
+    parts = [f"{what}: {done:,}" if done or total else what]
     if total:
         parts[0] += f" of {total:,} ({100 * done // total} %)"
     if rate > 0:
@@ -97,9 +99,16 @@ class _Bars:
 @contextmanager
 def _bars() -> Iterator[_Bars]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
     from rich.text import Text
+
+    class Count(ProgressColumn):
+        """How many, of how many."""
+
+        def render(self, task: Task) -> Text:
+            of = "" if task.total is None else f"/{task.total:,.0f}"
+            return Text(f"{task.completed:,.0f}{of}" if task.completed or of else "", style="progress.download")
 
     class Rate(ProgressColumn):
         """How many a second."""
@@ -108,6 +117,6 @@ def _bars() -> Iterator[_Bars]:
             speed = task.finished_speed or task.speed
             return Text(f"{speed:,.0f}/s" if speed else "", style="progress.data.speed")
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeLeft(compact=True))
+    columns = (TextColumn("{task.description}"), BarColumn(), Count(), Rate(), TimeLeft(compact=True))
     with Progress(*columns, console=Console(stderr=True)) as shown:
         yield _Bars(shown)

@@ -101,10 +101,14 @@ def _training_frame(project: Project, predictor: str, requests: Path | None) -> 
 
 
 def _answer(registered: Registered) -> Answer:
-    import msgspec
-
-    version, verification = registered.version, msgspec.to_builtins(registered.verification)
+    version, verification = registered.version, registered.verification.as_dict()
     data = {"predictor": version.predictor, "version": version.id, "artifact": version.artifact}
-    measured = prose.table(verification.items())
+    measured = prose.table((name, _shown(value)) for name, value in verification.items())
     text = f"registered {version.predictor}: version {version.id} answers from now on\ngraph against model:\n{measured}"
     return Answer({**data, "verification": verification}, text)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(inner)}" for name, inner in value.items())
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

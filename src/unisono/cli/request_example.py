@@ -39,7 +39,7 @@ def example(project: Project, predictor: str) -> Mapping[str, object]:
 
 def _last(project: Project, predictor: str, columns: Mapping[str, DType]) -> Mapping[str, object] | None:
     try:
-        rows = project.requests(predictor).select(columns).tail(1).to_dicts()
+        rows = project.requests(predictor).tail(1).select(list(columns)).to_dicts()
     except UnisonoError:  # an example is not worth a server that does not start
         return None
     return rows[0] if rows else None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import polars as pl
 
+from unisono import __version__
 from unisono.connect.files import write_parquet
 from unisono.connect.log import Log, LogWriter
 from unisono.drivers import batch
@@ -323,8 +324,8 @@ class Project:
         host, port: where to listen; None: as unisono.toml says.
         announce:   called with the address once it can be reached.
         """
-        from unisono.drivers import serving
         from unisono.drivers.http import Application, Limits
+        from unisono.drivers.serving import Server
 
         names = [name for name in self.definitions.predictors if self.versions.history(name)]
         if not names:
@@ -334,7 +335,7 @@ class Project:
         settings = self.config.serve
         limits = Limits(settings.max_body_bytes, settings.body_timeout_s)
         application = Application({name: self.online(name) for name in names}, limits)
-        serving.run(application, host or settings.host, settings.port if port is None else port, announce)
+        Server(application, host or settings.host, settings.port if port is None else port, announce).serve_forever()
 
     # Proof ------------------------------------------------------------------------------------------------------------
 
@@ -357,7 +358,7 @@ class Project:
 def _passport(verification: Verification) -> bytes:
     """What was measured where this artifact was made."""
     target = f"{platform.machine()}-{platform.system().lower()}"
-    libraries = {name: version_of(name) for name in ("unisono", "onnxruntime", "numpy")}
+    libraries = {"unisono": __version__, **{name: version_of(name) for name in ("onnxruntime", "numpy")}}
     measured = {"verification": verification.as_dict(), "versions": libraries}
     return msgspec.json.encode({"format": 1, "targets": {target: measured}}, order="sorted")
 

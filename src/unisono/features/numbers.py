@@ -45,12 +45,13 @@ def times(column: pl.Series, place: Place, timezone: str | None) -> Ints:
     if dtype.time_unit == "ns":
         ticks = _whole_microseconds(column, ticks, known, place)
     elif dtype.time_unit == "ms":
-        _refuse(column, _beyond(ticks, EARLIEST_US // 1000, LATEST_US // 1000, known), place, _TIMES)
+        _refuse(column.to_physical(), _beyond(ticks, EARLIEST_US // 1000, LATEST_US // 1000, known), place, _TIMES)
         ticks = np.where(ticks == NULL_INT, NULL_INT, ticks * 1000)
-    _refuse(column, _beyond(ticks, EARLIEST_US, LATEST_US, known), place, _TIMES)
+    _refuse(column.to_physical(), _beyond(ticks, EARLIEST_US, LATEST_US, known), place, _TIMES)
     return ticks
 
 
+# Such an instant is shown as its ticks: Python has no way to write it.
 _TIMES = "the years 1 to 9999; correct the value"
 
 
@@ -117,7 +118,7 @@ def whole(column: pl.Series, place: Place) -> Ints:
         _refuse(column, lost, place, "whole numbers of 64 bits; divide them, or use Float64")
     lowest = narrowed.min()
     if lowest == NULL_INT:
-        _refuse(column, (narrowed == NULL_INT).fill_null(value=False).to_numpy(), place, "whole numbers above -2**63")
+        _refuse(column, _where(narrowed == NULL_INT), place, "whole numbers above -2**63")
     return integers(narrowed, place)
 
 
@@ -157,13 +158,19 @@ def _rescaled(column: pl.Series, digits: pl.Series, shift: int, place: Place, dt
         if narrow.null_count() == column.null_count() and narrow.min() != NULL_INT:
             return integers(narrow, place)
     allowed = f"{dtype}: at most {dtype.places} decimal places, below {10 ** (18 - dtype.places)}"
-    limit = (1 << 63) - 1
-    if shift < 0:
-        _refuse(column, (digits % 10**-shift != 0).fill_null(value=False).to_numpy(), place, f"{allowed}; round it")
-        digits = digits // 10**-shift
-    room = limit // 10 ** max(shift, 0)
-    _refuse(column, (digits.abs() > room).fill_null(value=False).to_numpy(), place, f"{allowed}; use fewer places")
-    return integers((digits * 10 ** max(shift, 0)).cast(pl.Int64), place)
+    down, up = (pl.lit(10 ** max(places, 0), pl.Int128) for places in (-shift, shift))
+    # Series have no arithmetic on 128 bits, expressions have.
+    found = digits.to_frame("d").select(whole=pl.col("d") // down, rest=pl.col("d") % down)
+    _refuse(column, _where(found.get_column("rest") != 0), place, f"{allowed}; round it")
+    room = ((1 << 63) - 1) // 10 ** max(shift, 0)
+    beyond = found.select((pl.col("whole") > room) | (pl.col("whole") < -room)).to_series()
+    _refuse(column, _where(beyond), place, f"{allowed}; use fewer places")
+    return integers(found.select((pl.col("whole") * up).cast(pl.Int64)).to_series(), place)
+
+
+def _where(found: pl.Series) -> Mask:
+    mask: Mask = found.fill_null(value=False).to_numpy()
+    return mask
 
 
 def _decimals_of_floats(column: pl.Series, places: int, place: Place) -> Ints:
@@ -200,7 +207,7 @@ def floats(column: pl.Series, place: Place) -> Floats:
         column = column.cast(pl.Float64)
     elif kind.is_integer():
         large = (column > _EXACT) | (column < -_EXACT)
-        _refuse(column, large.fill_null(value=False).to_numpy(), place, "whole numbers up to 2**53; use Int64")
+        _refuse(column, _where(large), place, "whole numbers up to 2**53; use Int64")
         column = column.cast(pl.Float64)
     elif not kind.is_float():
         raise place.wrong_dtype(column, "Float64: a column of floats")

@@ -69,7 +69,8 @@ def answer(plan: Plan, log: Sequence[Event], time: int, known_at: int | None = N
     Cost: O(outputs x events of the log), without haste.
 
     >>> from unisono.kernel.plan import Output
-    >>> plan = Plan((Column("fixed", places=1),), (10,), (Output("sum", 0, 0), Output("max", 0, 0), Output("var", 0, 0)))
+    >>> outputs = (Output("sum", 0, 0), Output("max", 0, 0), Output("var", 0, 0))
+    >>> plan = Plan((Column("fixed", places=1),), (10,), outputs)
     >>> log = [Event(time=1, ingest=1, values=(5,)), Event(time=9, ingest=12, values=(1,))]
     >>> answer(plan, log, 9), answer(plan, log, 9, known_at=12), answer(plan, log, 12), answer(plan, log, 19)
     ((0.5, 0.5, None), (0.6, 0.5, 0.08), (0.1, 0.1, None), (0.0, None, None))
@@ -121,7 +122,8 @@ def _values(plan: Plan, events: Iterable[Event], column: int) -> list[Number]:
 
 def _exact(column: Column, value: int | float) -> Number:
     if column.kind == "fixed":
-        return Fraction(value) / 10**column.places
+        scale: int = 10**column.places
+        return Fraction(value) / scale
     return Fraction(value) if math.isfinite(value) else value
 
 
@@ -187,7 +189,7 @@ def total(values: Sequence[Number]) -> Number:
     others = {value for value in values if isinstance(value, float)}
     if others:
         return others.pop() if len(others) == 1 else math.nan
-    return sum(map(Fraction, values), Fraction(0))
+    return sum((Fraction(value) for value in values), Fraction(0))
 
 
 def variance(values: Sequence[Number]) -> Number:

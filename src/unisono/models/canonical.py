@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, MutableSequence
+from typing import TypeVar
 
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
 from unisono.models.emit import IR_VERSION, finished
+
+T = TypeVar("T")
 
 
 def canonical(model: ModelProto, metadata: Mapping[str, str]) -> bytes:
@@ -17,7 +20,7 @@ def canonical(model: ModelProto, metadata: Mapping[str, str]) -> bytes:
     graph = GraphProto()
     graph.CopyFrom(model.graph)
     _bypass(graph)
-    _drop_unused(graph)
+    _put_in_order(graph)
     if not any(_has_subgraph(node) for node in graph.node):
         _number_values(graph)
     _strip(graph)
@@ -39,7 +42,7 @@ def _has_subgraph(node: NodeProto) -> bool:
 
 
 def _bypass(graph: GraphProto) -> None:
-    """Takes out the nodes that only pass a value on, but for those that give an input or a constant an output's name."""
+    """Takes out nodes that only pass a value on, but for those that give an input or a constant an output's name."""
     if any(_has_subgraph(node) for node in graph.node):
         return
     outputs = {one.name for one in graph.output}
@@ -55,8 +58,7 @@ def _bypass(graph: GraphProto) -> None:
             renamed[node.output[0]] = node.input[0]
         else:
             kept.append(node)
-    del graph.node[:]
-    graph.node.extend(kept)
+    _replace(graph.node, kept)
 
 
 def _is_identity(node: NodeProto) -> bool:
@@ -78,20 +80,35 @@ def _made_for(graph: GraphProto, outputs: set[str]) -> dict[str, str]:
     return found
 
 
-def _drop_unused(graph: GraphProto) -> None:
-    if any(_has_subgraph(node) for node in graph.node):
-        return
-    wanted = {one.name for one in graph.output}
-    kept = []
-    for node in reversed(graph.node):
-        if wanted.intersection(node.output):
-            wanted.update(node.input)
-            kept.append(node)
-    del graph.node[:]
-    graph.node.extend(reversed(kept))
-    initializers = [one for one in graph.initializer if one.name in wanted]
-    del graph.initializer[:]
-    graph.initializer.extend(initializers)
+def _put_in_order(graph: GraphProto) -> None:
+    """Inputs by name; nodes as the outputs need them, one after the other; none that no output needs."""
+    inputs = sorted(graph.input, key=lambda one: str(one.name))
+    if not any(_has_subgraph(node) for node in graph.node):
+        _replace(graph.node, _needed_nodes(graph))
+        wanted = {name for node in graph.node for name in node.input} | {one.name for one in graph.output}
+        _replace(graph.initializer, [one for one in graph.initializer if one.name in wanted])
+    _replace(graph.input, inputs)
+
+
+def _needed_nodes(graph: GraphProto) -> list[NodeProto]:
+    makers = {name: place for place, node in enumerate(graph.node) for name in node.output}
+    ordered: dict[int, None] = {}
+    waiting = [makers[one.name] for one in reversed(graph.output) if one.name in makers]
+    while waiting:
+        place = waiting[-1]
+        missing = [makers[name] for name in graph.node[place].input if name in makers and makers[name] not in ordered]
+        if missing:
+            waiting.extend(reversed(missing))
+        else:
+            ordered[waiting.pop()] = None
+    return [graph.node[place] for place in ordered]
+
+
+def _replace(field: MutableSequence[T], entries: Iterable[T]) -> None:
+    """Puts other entries into a field of protobuf's, which cannot be assigned."""
+    kept = list(entries)
+    del field[:]
+    field.extend(kept)
 
 
 def _number_values(graph: GraphProto) -> None:
@@ -106,9 +123,7 @@ def _number_values(graph: GraphProto) -> None:
         node.output[:] = [number(name) for name in node.output]
     for one in graph.initializer:
         one.name = number(one.name)
-    initializers: list[TensorProto] = sorted(graph.initializer, key=lambda one: int(one.name[1:]))
-    del graph.initializer[:]
-    graph.initializer.extend(initializers)
+    _replace(graph.initializer, sorted(graph.initializer, key=lambda one: int(one.name[1:])))
 
 
 def _strip(graph: GraphProto) -> None:
@@ -119,9 +134,7 @@ def _strip(graph: GraphProto) -> None:
     for node in graph.node:
         for field in ("name", "doc_string", "metadata_props"):
             node.ClearField(field)
-        attributes = sorted(node.attribute, key=lambda one: one.name)
-        del node.attribute[:]
-        node.attribute.extend(attributes)
+        _replace(node.attribute, sorted(node.attribute, key=lambda one: str(one.name)))
     for one in (*graph.input, *graph.output):
         one.ClearField("doc_string")
         one.ClearField("metadata_props")

@@ -163,7 +163,8 @@ def _decimals(column: pl.Series, dtype: DType, place: _Place, timezone: str | No
     scale = kind.scale if isinstance(kind, pl.Decimal) else 0
     digits = column.to_physical().cast(pl.Int128).fill_null(0)
     if scale > dtype.places:
-        finer = (digits % 10 ** (scale - dtype.places) != 0).to_numpy()
+        rest = digits % pl.Series([10 ** (scale - dtype.places)], dtype=pl.Int128)
+        finer = (rest != 0).to_numpy()
         place.refuse(finer, f"{dtype}: at most {dtype.places} decimal places", "round it")
     return _quotients(digits, 10**scale)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -28,8 +29,8 @@ def derive(
     place:    what the frame is, for messages, e.g. "events of source arrivals".
     timezone: IANA zone of timestamps that carry none; None: such timestamps are refused.
 
-    A derived value is null where any column it is made of is. A feature's NaN is a null, as inside the predictor's graph,
-    whose bits these are. Raises InputError; DefinitionError if two transforms make one column.
+    A derived value is null where any column it is made of is. A feature's NaN is a null, as inside the predictor's
+    graph, whose bits these are. Raises InputError; DefinitionError if two transforms make one column.
     """
     made: dict[str, pl.Series] = {}
     for transform in traced:
@@ -44,9 +45,7 @@ def derive(
     return pl.DataFrame(made)
 
 
-def _feeds(
-    transform: TracedTransform, frame: pl.DataFrame, place: str, timezone: str | None
-) -> Mapping[str, Tensor]:
+def _feeds(transform: TracedTransform, frame: pl.DataFrame, place: str, timezone: str | None) -> Mapping[str, Tensor]:
     feeds: dict[str, Tensor] = {}
     for namespace, columns in transform.reads.items():
         for column, dtype in columns.items():
@@ -67,8 +66,13 @@ def feature_feed(values: Tensor, nulls: Tensor) -> tuple[Tensor, Tensor]:
     return known, np.isnan(known)
 
 
+@lru_cache(maxsize=64)
+def _runner(graph: bytes) -> Runner:
+    return Runner(graph)  # opening takes as long as some thousand rows
+
+
 def _run(transform: TracedTransform, feeds: Mapping[str, Tensor], rows: int) -> list[pl.Series]:
-    run = Runner(transform.graph)
+    run = _runner(transform.graph)
     needed = {name: feeds[name] for name in run.inputs}
     starts = range(0, rows, _CHUNK)
     parts = [run({name: one[start : start + _CHUNK] for name, one in needed.items()}) for start in starts]

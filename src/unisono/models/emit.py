@@ -50,10 +50,14 @@ class Emitter:
         """Adds a node that gives a value an output's name."""
         self.nodes.append(helper.make_node("Identity", [value], [name]))
 
-    def constant(self, value: NDArray[Any] | float | int) -> str:
+    def constant(self, value: NDArray[Any] | np.generic | float) -> str:
         """The name of a constant; equal constants are one."""
         array = np.asarray(value)
-        key = (str(array.dtype), array.shape, repr(array.tolist()).encode() if array.dtype == object else array.tobytes())
+        key = (
+            str(array.dtype),
+            array.shape,
+            repr(array.tolist()).encode() if array.dtype == object else array.tobytes(),
+        )
         if key not in self._constants:
             name = f"{self._prefix}c{len(self._constants)}"
             self._constants[key] = name

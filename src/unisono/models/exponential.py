@@ -1,8 +1,8 @@
 """exp, sigmoid and softmax in float64 out of operators that are rounded in one way everywhere.
 
-onnxruntime's own Exp gives other bits to the last row of an odd batch, and others again on another kind of machine. This one
-is made of +, -, *, /, rounding and tables, which IEEE 754 fixes to the bit. Its error stays below 0.51 units in the last place,
-and costs about 4 us a call where the model itself takes 13.
+onnxruntime's own Exp gives other bits to the last row of an odd batch, and others again on another kind of machine.
+This one is made of +, -, *, /, rounding and tables, which IEEE 754 fixes to the bit. Its error stays below 0.51 units in
+the last place; it takes about 6 us a call where 200 trees take 13.
 
 exp(x) = 2**q * 2**(j / 4096) * exp(r),  x = (4096 q + j) ln(2) / 4096 + r,  |r| < 0.000085  (Tang, 1989).
 """
@@ -21,7 +21,7 @@ from unisono.models.emit import Emitter
 _STEPS = 4096
 _FARTHEST = 0.6931471805599453 / 2 / _STEPS  # largest |r|
 _LOWEST, _HIGHEST = -746.0, 710.0  # beyond these the answer is 0 or infinity
-_SMALLEST_POWER, _LARGEST_POWER = -1075, 1024
+_SMALLEST_POWER, _LARGEST_POWER = -1077, 1024  # the quotients that those limits can give
 _HIGH_BITS = 30  # with the 23 bits of the largest step number the product is exact
 
 
@@ -38,7 +38,7 @@ def _constants() -> tuple[float, float, float]:
 
 @cache
 def _powers() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """2**(j / 4096) for j from -4095 to 4095, rounded, and what the rounding left. Index -1 is the last, as j = -1 is."""
+    """2**(j / 4096) for j from -4095 to 4095, rounded, and what the rounding left. The last is of j = -1."""
     with localcontext() as context:
         context.prec = 50
         step = Decimal(2).ln() / _STEPS
@@ -107,6 +107,6 @@ def softmax(emit: Emitter, x: str, *, axis: int = -1, bounded: bool = False) -> 
 
 
 def sum_in_order(emit: Emitter, x: str, *, axis: int = -1) -> str:
-    """The sum along an axis, from the first to the last, with that axis kept: ReduceSum says nothing about the order."""
+    """The sum along an axis, from the first to the last, with that axis kept. ReduceSum promises no order."""
     running = emit("CumSum", x, emit.constant(np.int64(axis)))
     return emit("Gather", running, emit.constant(np.array([-1])), axis=axis)

@@ -1,4 +1,4 @@
-"""Golden rows: a few inputs with the bits of their answers, kept with a version and tried again wherever it is loaded."""
+"""Golden rows: a few inputs with the bits of their answers, kept with a version and tried wherever it is loaded."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def choose_golden(session: Session, features: NDArray[np.float64], request: Mapp
 
 
 def check_golden(session: Session, golden: GoldenRows) -> None:
-    """Runs the rows, all at once and one at a time. Raises ModelError that names the first row that differs by a bit."""
+    """Runs the rows, all at once and one at a time. Raises ModelError that names the first row that differs."""
     wanted = [golden.outputs[name] for name in session.outputs if name in golden.outputs]
     if len(wanted) != len(session.outputs) or set(golden.inputs) != set(session.inputs):
         raise ModelError("golden rows: of another graph; allowed: those made with it; register the model again")
@@ -105,8 +105,8 @@ def _differs(names: Sequence[str], says: Sequence[Tensor], wanted: Sequence[Tens
         if len(rows):
             row = int(rows[0])
             return ModelError(
-                f"golden rows: row {start + row}, {name}: this machine says {one[row]!s}, the version was registered with "
-                f"{other[row]!s}; allowed: equal bits; the numeric class of this graph is not exact here"
+                f"golden rows: row {start + row}, {name}: this machine says {one[row]!s}, the one that registered the "
+                f"version {other[row]!s}; allowed: equal bits; the numeric class of this graph is not exact here"
             )
     return ModelError("golden rows: other shapes or types; allowed: equal bits; register the model again")
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import onnx
 import spox
-import spox.opset.ai.onnx.v21 as op
+import spox.opset.ai.onnx.v21
 
 from unisono.models.canonical import canonical
 from unisono.models.columns import representation
@@ -24,7 +24,8 @@ from unisono.spec.predictor import Predictor
 from unisono.spec.types import DType
 from unisono.spec.wording import did_you_mean, listing
 
-Var = Any  # spox's own types are not exported
+Var = Any  # spox's own types are not exported, nor are all of its operators
+op: Any = spox.opset.ai.onnx.v21
 
 
 def build_graph(
@@ -36,7 +37,8 @@ def build_graph(
     imported:      its fitted model; its columns are chosen by name out of request, features and derived columns.
     feature_names: the columns of the feature matrix, in order.
 
-    The bytes are the same for the same parts. Raises ModelError if the model reads what is not there, or two columns have one name.
+    The bytes are the same for the same parts. Raises ModelError if the model reads what is not there, or two columns
+    have one name.
     """
     join = _Join(predictor, feature_names)
     for transform in traced:
@@ -114,7 +116,8 @@ class _Join:
         """What the model answers."""
         self._refuse_missing(imported)
         blocks = {block.name: self._block(block) for block in imported.blocks}
-        return dict(spox.inline(onnx.load_model_from_string(imported.graph))(**blocks))
+        answers = dict(spox.inline(onnx.load_model_from_string(imported.graph))(**blocks))
+        return answers if imported.finite else {name: _with_one_nan(one) for name, one in answers.items()}
 
     def _refuse_missing(self, imported: ImportedModel) -> None:
         known = [*self._columns, *self._features]
@@ -179,7 +182,12 @@ class _Join:
         )
 
 
+def _with_one_nan(answer: Var) -> Var:
+    """The bits of a NaN depend on where in a batch it was computed, so all get the same."""
+    if answer.unwrap_tensor().dtype != np.float64:
+        return answer
+    return op.where(op.isnan(answer), op.const(np.float64(np.nan)), answer)
+
+
 def _constant(value: int | list[int]) -> Var:
     return op.const(np.array(value, np.int64))
-
-

@@ -68,5 +68,7 @@ def category(column: Any, names: Sequence[str]) -> Any:
         raise DefinitionError(f"categories {quoted(names)}; allowed: one or more strings; write e.g. ['EWR', 'JFK']")
     positions = {name: position for position, name in enumerate(names)}
     if len(positions) < len(names):
-        raise DefinitionError(f"categories {quoted(list(names))} with one of them twice; allowed: each once; remove one")
+        raise DefinitionError(
+            f"categories {quoted(list(names))} with one of them twice; allowed: each once; remove one"
+        )
     return ndonnx.extensions.static_map(column, positions, default=-1)

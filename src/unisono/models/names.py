@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 FEATURES = "features"
-"""Namespace of the feature columns, and the input of a predictor's graph that holds them all: float64, rows x features."""
+"""Namespace of the feature columns, and the input of a predictor's graph that holds them: float64, rows x features."""
 
 REQUEST = "request"
 """Namespace of what a caller sends."""

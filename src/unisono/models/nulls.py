@@ -14,18 +14,17 @@ Columns = frozenset[str]
 def columns_behind(graph: GraphProto) -> Mapping[str, tuple[str, ...]]:
     """For each output, the inputs without whose values it has none.
 
-    `Where(x.null, other, x)` does not need x: that is how a transform fills a null. A feature's NaN is its null, so that
-    IsNaN of it says the same.
+    `Where(x.null, other, x)` does not need x: that is how a transform fills a null. A feature's NaN is its null, so
+    that IsNaN of it says the same.
     """
-    order = [one.name for one in graph.input if not is_null_name(one.name)]
-    behind: dict[str, Columns] = {name: frozenset((name,)) for name in order}
+    names = [one.name for one in graph.input if not is_null_name(one.name)]
+    behind: dict[str, Columns] = {name: frozenset((name,)) for name in names}
     masks = _masks(graph)
     for node in graph.node:
         needed = frozenset() if node.output[0] in masks else _needed(node, behind, masks)
         for output in node.output:
             behind[output] = needed
-    found = {one.name: behind.get(one.name, frozenset()) for one in graph.output}
-    return {name: tuple(sorted(needed, key=order.index)) for name, needed in found.items()}
+    return {one.name: tuple(sorted(behind.get(one.name, ()))) for one in graph.output}
 
 
 def _masks(graph: GraphProto) -> dict[str, tuple[str, bool]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal as PythonDecimal
 from typing import Any
 
@@ -23,7 +23,7 @@ ROWS_KEY = "unisono.rows"
 
 Tensor = NDArray[Any]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _NULL, _PRESENT = np.ones(1, np.bool_), np.zeros(1, np.bool_)
 
@@ -45,8 +45,8 @@ class Description(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class PredictorGraph:
     """One predictor version's graph: transforms, model and its last step.
 
-    onnx:     the bytes of the ONNX model; the same for the same parts, on every machine. Inputs: `features`, float64, rows x
-              features, NaN for null; `request.COLUMN` and `request.COLUMN.null`. Outputs: `prediction`, and
+    onnx:     the bytes of the ONNX model; the same for the same parts, on every machine. Inputs: `features`, float64,
+              rows x features, NaN for null; `request.COLUMN` and `request.COLUMN.null`. Outputs: `prediction`, and
               `probability` (of the second class) or `probabilities` (of each class) of a classifier.
     name:     the predictor's.
     task:     "regression", "binary" or "multiclass".

@@ -1,6 +1,7 @@
 """Runs graphs. The one module that opens sessions of onnxruntime.
 
-Every session: no telemetry, one thread, operators in order, and one level of optimisation, which is part of the numeric class.
+Every session: no telemetry, one thread, operators in order, and one level of optimisation, which is part of the numeric
+class.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from unisono.spec.wording import listing, one_line
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # it sends usage data unless this is set before the import
 
-import onnxruntime  # noqa: E402
+import onnxruntime
 
 Tensor = NDArray[Any]
 
 OPTIMISATION = "basic"
-"""Constants are folded and nodes without effect dropped; nothing is fused, since fused operators round in other places."""
+"""Constants are folded, nodes without effect dropped; nothing is fused, since fused operators round elsewhere."""
 
 _CHUNK = 1024  # rows a call: bounds the memory of a call, and the arrays stay in the cache
 _FATAL_ONLY = 4  # errors are raised, so they need not be printed as well
@@ -55,16 +56,19 @@ class Runner:
 
     graph: an ONNX model.
 
-    Not for two threads at once. Raises ModelError if it cannot be run.
+    Threads may share it. Raises ModelError if it cannot be run.
     """
 
-    __slots__ = ("_call", "_native", "inputs", "metadata", "outputs")
+    __slots__ = ("_call", "_native", "inputs", "metadata", "outputs", "shapes")
 
     def __init__(self, graph: bytes) -> None:
         self._native = open_native(graph)
         self.inputs: tuple[str, ...] = tuple(one.name for one in self._native.get_inputs())
         self.outputs: tuple[str, ...] = tuple(one.name for one in self._native.get_outputs())
         self.metadata: Mapping[str, str] = dict(self._native.get_modelmeta().custom_metadata_map)
+        self.shapes: tuple[tuple[str, str, list[int]], ...] = tuple(
+            (one.name, one.type, one.shape) for one in self._native.get_inputs()
+        )
         # The public `run` checks names again, for 2 of the 12 us of a call with one row.
         inner = getattr(self._native, "_sess", None)
         self._call = self._native.run if inner is None else inner.run
@@ -74,7 +78,9 @@ class Runner:
         try:
             answer: list[Tensor] = self._call(self.outputs, feeds, None)
         except Exception as error:  # its errors have no common class of their own
-            raise InputError(f"graph: {one_line(error)}; allowed: arrays as its inputs say; check the arrays") from error
+            raise InputError(
+                f"graph: {one_line(error)}; allowed: arrays as its inputs say; check the arrays"
+            ) from error
         return answer
 
 
@@ -83,8 +89,7 @@ class Session:
 
     graph: the bytes of `PredictorGraph.onnx`.
 
-    A row's answer has the same bits whatever batch it comes in. Not for two threads at once: open one for each.
-    Raises ModelError if it is no such graph.
+    A row's answer has the same bits whatever batch it comes in. Threads may share it. Raises ModelError if it is no such graph.
     """
 
     __slots__ = ("_columns", "_run", "inputs", "one_by_one", "outputs")
@@ -102,8 +107,9 @@ class Session:
         """The answers to some requests.
 
         features: float64, rows x features in the predictor's order; NaN where a feature is null.
-        request:  column -> array with one value a row, as `PredictorGraph.encode` makes them; `column.null` says where a
-                  column has no value, and may be left out if it has one everywhere. Columns the graph does not read are ignored.
+        request:  column -> array with one value a row, as `PredictorGraph.encode` makes them; `column.null` says where
+                  a column has no value, and may be left out if it has one everywhere. Columns that the graph does not
+                  read are ignored.
 
         Returns output name -> array with one row a request. Raises InputError if an array does not fit.
         Cost: about 12 us for a row through 200 trees, of which 1 is ours.
@@ -148,7 +154,9 @@ class Session:
         parts = [self._run({name: one[start : start + size] for name, one in feeds.items()}) for start in starts]
         if not parts:
             return self._no_rows(feeds)
-        return {name: np.concatenate(column) for name, column in zip(self.outputs, zip(*parts, strict=True), strict=True)}
+        return {
+            name: np.concatenate(column) for name, column in zip(self.outputs, zip(*parts, strict=True), strict=True)
+        }
 
     def _no_rows(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Some operators refuse an empty batch, so a row of nothing is asked for, and dropped."""

@@ -1,4 +1,4 @@
-"""Says with fewer operators what ndonnx says with many. One row through a graph costs a third of a microsecond an operator."""
+"""Says with fewer operators what ndonnx says with many: one row through a graph costs 0.3 us an operator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ class _Reader:
     def __init__(self, graph: GraphProto, constants: Mapping[str, NDArray[Any]]) -> None:
         self._makers = {name: node for node in graph.node for name in node.output}
         self._constants = constants
-        self.zero = next((name for name in constants if constants[name].dtype == np.int64 and self.is_number(name, 0)), "")
+        self.zero = next(
+            (name for name in constants if constants[name].dtype == np.int64 and self.is_number(name, 0)), ""
+        )
 
     def inputs(self, name: str, operator: str) -> list[str]:
         """The inputs of the node that makes a value, if it is of that kind; else none."""
@@ -62,10 +64,15 @@ def _known_instant(node: NodeProto, reader: _Reader) -> list[NodeProto]:
 
 
 def _floor_division(node: NodeProto, reader: _Reader) -> list[NodeProto]:
-    """`n // d` for a constant d > 0: the quotient cut towards zero, and one less where it cut off something negative."""
+    """`n // d` for a constant d > 0: the quotient cut towards zero, one less where it cut off something negative."""
     quotient = reader.inputs(node.input[0], "Div") if node.op_type == "Sub" else []
     correction = reader.inputs(node.input[1], "Cast") if quotient else []
-    if not correction or not reader.zero or not reader.is_positive(quotient[1]) or not _asks_for_remainder(correction[0], quotient, reader):
+    if (
+        not correction
+        or not reader.zero
+        or not reader.is_positive(quotient[1])
+        or not _asks_for_remainder(correction[0], quotient, reader)
+    ):
         return []
     number, divisor = quotient
     rest, is_below, one = (f"{node.output[0]}_{part}" for part in ("rest", "is_below", "one"))
@@ -92,4 +99,3 @@ def _asks_for_remainder(name: str, quotient: list[str], reader: _Reader) -> bool
 
 
 _RULES: tuple[Callable[[NodeProto, _Reader], list[NodeProto]], ...] = (_known_instant, _floor_division)
-

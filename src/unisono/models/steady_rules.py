@@ -1,8 +1,9 @@
 """What stands for an operator whose answer depends on the batch or on the machine.
 
-Measured on onnxruntime 1.32: its vector code for exp, log, sin and others gives other bits than the scalar code that handles the
-last rows of a batch; max and min pick another zero or NaN; a whole number divided by zero fails the whole batch, and the least
-int64 divided by -1 ends the process; a cast of NaN to int64 is whatever the machine does. Each has a rule in the table below.
+Measured on onnxruntime 1.32: its vector code for exp, log, sin and others gives other bits than the scalar code that
+handles the last rows of a batch; max and min pick another zero or NaN; a whole number divided by zero fails the whole
+batch, and the least int64 divided by -1 ends the process; a cast of NaN to int64 is whatever the machine does. Each has
+a rule in the table below.
 """
 
 from __future__ import annotations
@@ -64,13 +65,17 @@ def _softmax(site: Site) -> str:
 
 
 def _widened(site: Site) -> str:
-    """The operator over many copies at once, so that vector code computes every number."""
+    """The operator over copies side by side, so that vector code computes every number, with itself for neighbours.
+
+    The neighbours matter: for a huge number the sine of all numbers in a register is computed in another way.
+    """
     emit, node, attributes = site.emit, site.node, site.attributes
-    copy = emit("Unsqueeze", node.input[0], emit.constant(np.array([0])))
-    if attributes.get("axis", -1) >= 0:
-        attributes["axis"] += 1
-    wide = emit(node.op_type, emit("Concat", *[copy] * _COPIES, axis=0), **attributes)
-    return emit("Gather", wide, emit.constant(np.int64(0)), axis=0)
+    copy = emit("Unsqueeze", node.input[0], emit.constant(np.array([-1])))
+    if node.op_type in _ALONG_AN_AXIS:
+        axis = attributes.get("axis", -1)
+        attributes["axis"] = axis if axis >= 0 else axis - 1
+    wide = emit(node.op_type, emit("Concat", *[copy] * _COPIES, axis=-1), **attributes)
+    return emit("Gather", wide, emit.constant(np.int64(0)), axis=-1)
 
 
 def _extreme(comparison: str) -> Rule:
@@ -119,6 +124,7 @@ def _cast(site: Site) -> str | None:
     return emit("Cast", emit("Where", fits, number, site.number(0.0)), to=TensorProto.INT64)
 
 
+_ALONG_AN_AXIS = ("LogSoftmax", "Softmax")
 _WIDENED = (
     *("Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Celu", "Cos", "Cosh", "Elu", "Erf", "Exp", "Gelu", "Log"),
     *("LogSoftmax", "Mish", "Selu", "Sigmoid", "Sin", "Sinh", "Softmax", "Softplus", "Tan", "Tanh"),

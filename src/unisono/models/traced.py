@@ -76,7 +76,10 @@ def _schema(columns: Mapping[str, str]) -> Schema:
 def signature_json(reads: Mapping[str, Schema], outputs: Schema) -> str:
     """What `load_transform` reads, in one way only."""
     signature = _Signature(
-        {namespace: {name: str(dtype) for name, dtype in sorted(columns.items())} for namespace, columns in reads.items()},
+        {
+            namespace: {name: str(dtype) for name, dtype in sorted(columns.items())}
+            for namespace, columns in reads.items()
+        },
         {name: str(dtype) for name, dtype in outputs.items()},
     )
     return msgspec.json.encode(signature, order="sorted").decode()

@@ -67,8 +67,8 @@ def _judge(name: object, array: object) -> Output | Problem:
 
 
 def _is_a_row_each(array: Any) -> bool:
-    data = extensions.get_data(array)
-    (length,) = data.disassemble().unwrap_tensor().shape or (None,)
+    values: Any = extensions.get_data(array).disassemble()
+    (length,) = values.unwrap_tensor().shape or (None,)
     return length is None or length == "N"  # None: not known before it runs, so `mixed_rows` finds out
 
 
@@ -77,6 +77,8 @@ def _typed(array: Any) -> tuple[DType, Any, Any] | None:
     if isinstance(array.dtype, ndonnx.DateTime64DType):
         instants = array.astype(ndonnx.DateTime64DType("us"))
         return Timestamp, extensions.get_data(instants), ndonnx.isnan(instants)
+    if isinstance(array.dtype, ndonnx.TimeDelta64DType):
+        return None
     nulls = extensions.get_mask(array)
     values = extensions.get_data(array)
     kind = values.dtype

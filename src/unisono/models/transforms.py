@@ -93,7 +93,8 @@ class _Namespace(Mapping[str, Any]):
         if column not in self._columns:
             step = did_you_mean(column, self._columns)
             raise DefinitionError(
-                f"it reads {self._name}[{quoted(column)}], which is not there; allowed: {listing(self._columns)}; {step}"
+                f"it reads {self._name}[{quoted(column)}], which is not there; "
+                f"allowed: {listing(self._columns)}; {step}"
             )
         if column not in self.taken:
             dtype = _ARGUMENTS[self._columns[column].name]

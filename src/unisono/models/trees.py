@@ -1,4 +1,4 @@
-"""Decision trees as one operator: ONNX TreeEnsemble, in float64, so that no threshold is rounded and no decision flips."""
+"""Decision trees as one operator, ONNX TreeEnsemble in float64: no threshold is rounded, no decision flips."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Forest:
         self.children[split[1]] = (yes, no)
 
     def end_tree(self, root: Child) -> None:
-        """Ends a tree. One that is a leaf only becomes a question whose answers are the same: the operator has no other."""
+        """Ends a tree. One that is a leaf only becomes a question with one answer: the operator has no other."""
         if root[0]:
             leaf = root
             root = self.add_split(Split(0, 0.0, yes_for_nan=True))

@@ -22,7 +22,7 @@ Tensor = NDArray[Any]
 NumericClass = Literal["exact", "bounded"]
 
 DEFAULT_BOUND = 1e-6
-"""Largest difference, absolute or relative, that is not refused: a model that is imported wrongly differs by far more."""
+"""Largest difference, absolute or relative, that is not refused; one that is imported wrongly differs by far more."""
 
 _CUT_ROWS = 500  # rows whose answers are tried in batches of other sizes
 
@@ -51,7 +51,8 @@ class Verification:
 
     rows:    of the sample.
     max_abs: largest absolute difference of a number, and max_rel of it by the model's number.
-    max_ulp: the same in float64 numbers that lie between.
+    max_gap: largest of what each number differs by, absolute or relative, whichever is smaller.
+    max_ulp: largest difference in float64 numbers that lie between.
     differs: rows with a bit that differs.
     flips:   rows with another label (0 for a regression).
     bound:   what was allowed.
@@ -61,6 +62,7 @@ class Verification:
     rows: int
     max_abs: float
     max_rel: float
+    max_gap: float
     max_ulp: int
     differs: int
     flips: int
@@ -94,13 +96,18 @@ def verify(
     says = _answers_of_graph(graph, sample)
     wanted = _answers_of_model(imported, sample)
     verification = _compare(says, wanted, limit)
-    if verification.worst and (verification.flips or min(verification.max_abs, verification.max_rel) > limit):
+    if _too_far(verification, flips_allowed=bound is not None):
         raise ModelError(
             f"graph: differs from the model by {verification.max_abs:g} ({verification.max_ulp} units in the last "
             f"place), and in {verification.flips} of {verification.rows} labels; {verification.worst}; "
-            f"allowed: {limit:g}, and no other label; pass a larger bound= if that is near enough, else report it"
+            f"allowed: {limit:g}, and no other label; pass bound= if that is near enough, else report it"
         )
     return verification
+
+
+def _too_far(verification: Verification, *, flips_allowed: bool) -> bool:
+    """A label may differ only where its numbers are within a bound that the user has chosen."""
+    return verification.max_gap > verification.bound or (verification.flips > 0 and not flips_allowed)
 
 
 def _answers_of_graph(graph: PredictorGraph, sample: pl.DataFrame) -> Mapping[str, Tensor]:
@@ -119,7 +126,8 @@ def _answers_of_model(imported: ImportedModel, sample: pl.DataFrame) -> Mapping[
         return imported.answer(sample)
     except Exception as error:  # the library's own
         raise ModelError(
-            f"model: fails on the sample: {one_line(error)}; allowed: rows as it was fitted on; check the sample's columns"
+            f"model: fails on the sample: {one_line(error)}; allowed: rows as it was fitted on; "
+            "check the sample's columns"
         ) from error
 
 
@@ -130,11 +138,13 @@ def _compare(says: Mapping[str, Tensor], wanted: Mapping[str, Tensor], bound: fl
     flipped = _rows_where(rows, [says[name] != wanted[name] for name in labels])
     differs = _rows_where(rows, [bits(says[name]) != bits(wanted[name]) for name in numbers]) | flipped
     gaps = {name: _gaps(says[name], wanted[name]) for name in numbers}
+    most = {kind: max((float(gap[kind].max()) for gap in gaps.values()), default=0.0) for kind in _KINDS}
     return Verification(
         rows=rows,
-        max_abs=max((float(absolute.max()) for absolute, _, _ in gaps.values()), default=0.0),
-        max_rel=max((float(relative.max()) for _, relative, _ in gaps.values()), default=0.0),
-        max_ulp=max((int(ulps.max()) for _, _, ulps in gaps.values()), default=0),
+        max_abs=most["absolute"],
+        max_rel=most["relative"],
+        max_gap=most["smaller"],
+        max_ulp=int(most["ulps"]),
         differs=int(differs.sum()),
         flips=int(flipped.sum()),
         bound=bound,
@@ -149,17 +159,22 @@ def _rows_where(rows: int, unequal: list[Tensor]) -> NDArray[np.bool_]:
     return found
 
 
-def _gaps(says: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Absolute and relative difference, and the float64 numbers between, each the largest of its row."""
+_KINDS = ("absolute", "relative", "smaller", "ulps")
+
+
+def _gaps(says: Tensor, wanted: Tensor) -> Mapping[str, Tensor]:
+    """How far apart numbers are, by kind of difference, each the largest of its row."""
     same = bits(says) == bits(wanted)
     with np.errstate(all="ignore"):
-        absolute = np.where(same, 0.0, np.abs(says - wanted))
-        absolute = np.where(np.isnan(absolute), np.inf, absolute)
-        relative = np.where(same, 0.0, absolute / np.abs(wanted))
-    relative = np.where(np.isnan(relative), np.inf, relative)
-    between = np.abs(_ordered(says) - _ordered(wanted))
-    ulps = np.where(np.isnan(says) != np.isnan(wanted), 2.0**63, between)
-    return _by_row(absolute), _by_row(relative), _by_row(ulps)
+        absolute = _known(same, np.abs(says - wanted))
+        relative = _known(same, absolute / np.abs(wanted))
+    ulps = np.where(np.isnan(says) != np.isnan(wanted), 2.0**62, np.abs(_ordered(says) - _ordered(wanted)))
+    kinds = {"absolute": absolute, "relative": relative, "smaller": np.minimum(absolute, relative), "ulps": ulps}
+    return {kind: gap.reshape(len(gap), -1).max(axis=1) for kind, gap in kinds.items()}
+
+
+def _known(same: Tensor, gap: Tensor) -> Tensor:
+    return np.where(same, 0.0, np.where(np.isnan(gap), np.inf, gap))
 
 
 def _ordered(values: Tensor) -> Tensor:
@@ -168,21 +183,16 @@ def _ordered(values: Tensor) -> Tensor:
     return np.where(whole < 0, -(whole & np.int64(2**63 - 1)), whole).astype(np.longdouble)
 
 
-def _by_row(values: Tensor) -> Tensor:
-    most: Tensor = values.reshape(len(values), -1).max(axis=1)
-    return most
-
-
 def _worst(
     says: Mapping[str, Tensor],
     wanted: Mapping[str, Tensor],
     flipped: NDArray[np.bool_],
-    gaps: Mapping[str, tuple[Tensor, Tensor, Tensor]],
+    gaps: Mapping[str, Mapping[str, Tensor]],
 ) -> Difference:
     if flipped.any():
         return _difference(says, wanted, PREDICTION, int(flipped.argmax()))
-    name = max(gaps, key=lambda one: float(gaps[one][0].max()))
-    return _difference(says, wanted, name, int(gaps[name][0].argmax()))
+    name = max(gaps, key=lambda one: float(gaps[one]["smaller"].max()))
+    return _difference(says, wanted, name, int(gaps[name]["smaller"].argmax()))
 
 
 def _difference(says: Mapping[str, Tensor], wanted: Mapping[str, Tensor], name: str, row: int) -> Difference:

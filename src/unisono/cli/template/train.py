@@ -4,10 +4,8 @@ import sys
 
 import lightgbm
 import polars as pl
-from definitions import late
 
 LABEL = "late"
-INPUTS = ["hour", "weekday", *late.feature_names]
 
 
 def fit(frame):
@@ -16,14 +14,23 @@ def fit(frame):
     cut = known.height * 3 // 4
     earlier, later = known[:cut], known[cut:]
     model = lightgbm.LGBMClassifier(n_estimators=50, num_leaves=7, min_child_samples=30, seed=1, verbose=-1)
-    model.fit(inputs(earlier), earlier[LABEL].to_numpy(), feature_name=INPUTS)
-    error = ((model.booster_.predict(inputs(later)) - later[LABEL].to_numpy()) ** 2).mean()
-    share = earlier[LABEL].mean()
-    without = ((share - later[LABEL].to_numpy()) ** 2).mean()
+    model.fit(matrix(earlier), truth(earlier), feature_name=inputs(frame))
+    error = ((model.booster_.predict(matrix(later)) - truth(later)) ** 2).mean()
+    without = ((truth(earlier).mean() - truth(later)) ** 2).mean()
     print(f"Brier score on the last quarter: {error:.3f} (without a model: {without:.3f})", file=sys.stderr)
     return model
 
 
 def inputs(frame):
-    """The columns that the model is given, as a matrix; what is not known is NaN."""
-    return frame.select(pl.col(INPUTS).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
+    """What the model is given: the features, whose names have two underscores, and what `calendar` derives."""
+    return [name for name in frame.columns if "__" in name or name in ("hour", "weekday")]
+
+
+def matrix(frame):
+    """The inputs as numbers; what is not known is NaN."""
+    return frame.select(pl.col(inputs(frame)).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
+
+
+def truth(frame):
+    """Which parcels were late: 1, the others 0."""
+    return frame[LABEL].cast(pl.Int64).to_numpy()

@@ -34,9 +34,7 @@ def _load(place: str) -> Importer:
     return made
 
 
-def import_model(
-    model: object, *, inputs: Mapping[str, DType], columns: Sequence[str] | None = None
-) -> ImportedModel:
+def import_model(model: object, *, inputs: Mapping[str, DType], columns: Sequence[str] | None = None) -> ImportedModel:
     """A fitted model as a graph.
 
     model:   a LightGBM Booster, LGBMClassifier or LGBMRegressor; a scikit-learn estimator or Pipeline.

@@ -10,9 +10,10 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from onnx import ValueInfoProto
 
 from unisono.models.columns import encode
-from unisono.models.emit import Emitter
+from unisono.models.emit import Emitter, value
 from unisono.models.names import PREDICTION, PROBABILITIES, PROBABILITY
 from unisono.spec.errors import ModelError
 from unisono.spec.types import DType
@@ -46,12 +47,13 @@ class Block:
 class ImportedModel:
     """A fitted model as a graph.
 
-    task:    what its outputs are: `prediction`; for "binary" also `probability`, of the second class; for "multiclass" also
-             `probabilities`, one a class.
+    task:    what its outputs are: `prediction`; for "binary" also `probability`, of the second class; for
+             "multiclass" also `probabilities`, one a class.
     classes: the labels in order; empty for a regression.
     blocks:  the inputs of the graph.
     graph:   the bytes of an ONNX model.
     library: what fitted it, e.g. "lightgbm 4.7.0".
+    finite:  whether none of its numbers is ever NaN, as those of trees.
     answer:  what the fitted model itself says of a frame that has all its columns; the graph is judged by it.
     """
 
@@ -60,6 +62,7 @@ class ImportedModel:
     blocks: tuple[Block, ...]
     graph: bytes = field(repr=False)
     library: str
+    finite: bool
     answer: Callable[[pl.DataFrame], Answers] = field(repr=False)
 
     @property
@@ -98,12 +101,14 @@ def match_columns(names: Sequence[str], inputs: Mapping[str, DType], columns: Se
     """
     if columns is None and names and all(_NAMELESS.fullmatch(name) and name not in inputs for name in names):
         raise ModelError(
-            f"model: fitted on a matrix of {len(names)} columns without names; allowed: named columns; fit it on a frame, "
-            "or say columns=[...] in training order"
+            f"model: fitted on a matrix of {len(names)} columns without names; allowed: named columns; fit it on a "
+            "frame, or say columns=[...] in training order"
         )
     chosen = tuple(names if columns is None else columns)
     if len(chosen) != len(names):
-        raise ModelError(f"model: {len(names)} columns; allowed: as many as columns= names ({len(chosen)}); name them all")
+        raise ModelError(
+            f"model: {len(names)} columns; allowed: as many as columns= names ({len(chosen)}); name them all"
+        )
     missing = [name for name in chosen if name not in inputs]
     if missing:
         lines = [f'model: reads "{name}", which is not there; {did_you_mean(name, inputs)}' for name in missing]
@@ -161,3 +166,13 @@ def labelled(task: Task, probabilities: Tensor, classes: Tensor) -> Answers:
     """The answers of a classifier from its probabilities, rows x classes: the first of the most probable classes."""
     shown = {PROBABILITY: probabilities[:, 1]} if task == "binary" else {PROBABILITIES: probabilities}
     return {PREDICTION: classes[probabilities.argmax(axis=1)], **shown}
+
+
+def outputs_of(task: str, classes: Tensor) -> list[ValueInfoProto]:
+    """The outputs of a model's graph."""
+    if task == "regression":
+        return [value(PREDICTION, np.float64, "N")]
+    labels = value(PREDICTION, classes.dtype.type if classes.dtype != object else object, "N")
+    if task == "binary":
+        return [labels, value(PROBABILITY, np.float64, "N")]
+    return [labels, value(PROBABILITIES, np.float64, "N", len(classes))]

@@ -1,7 +1,7 @@
 """LightGBM: its trees and its own last step, in float64, in its own order of summation.
 
-The raw scores have the bits of `predict(raw_score=True)`. After the sigmoid or softmax about one probability in a thousand differs,
-by a unit or two in the last place, since exp here is the same on every machine, and LightGBM's is the machine's.
+The raw scores have the bits of `predict(raw_score=True)`. After the sigmoid or softmax about one probability in a
+thousand differs, by a unit or two in the last place: exp here is the same everywhere, LightGBM's is the machine's.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from unisono.models.importers.base import (
     Answers,
     Block,
     ImportedModel,
+    Task,
     Tensor,
     class_array,
     comes_from,
@@ -32,6 +33,7 @@ from unisono.models.importers.base import (
     labelled,
     match_columns,
     matrix_of,
+    outputs_of,
     refuse_other_dtypes,
 )
 from unisono.models.names import PREDICTION, PROBABILITIES, PROBABILITY
@@ -53,7 +55,7 @@ class LightGBM:
     def import_model(
         self, model: object, *, inputs: Mapping[str, DType], columns: Sequence[str] | None = None
     ) -> ImportedModel:
-        """The model as a graph. Raises ModelError for linear trees, unknown objectives and columns that are not there."""
+        """The model as a graph. Raises ModelError for linear trees, unknown objectives, columns that are not there."""
         fitted = read(model, inputs, columns)
         emit = Emitter()
         task = emit_model(emit, fitted, _matrix(emit, fitted))
@@ -66,6 +68,7 @@ class LightGBM:
             blocks=tuple(block for block in blocks if block.columns),
             graph=canonical(emit.model(_inputs(blocks), outputs_of(task, fitted.classes)), {}),
             library=f"lightgbm {_version()}",
+            finite=True,
             answer=lambda frame: fitted.answer(_numbers(frame, fitted, inputs)),
         )
 
@@ -99,7 +102,7 @@ class Fitted:
         return labelled("binary", np.stack([1.0 - answer, answer], axis=1), self.classes)
 
 
-def read(model: object, inputs: Mapping[str, DType], columns: Sequence[str] | None) -> Fitted:
+def read(model: Any, inputs: Mapping[str, DType], columns: Sequence[str] | None) -> Fitted:
     """What is known of a LightGBM model. Raises ModelError."""
     booster = getattr(model, "booster_", model)
     dump = booster.dump_model()
@@ -110,9 +113,7 @@ def read(model: object, inputs: Mapping[str, DType], columns: Sequence[str] | No
     return Fitted(booster, dump, names, dtypes, texts, _classes(model, dump))
 
 
-def _texts(
-    dump: Mapping[str, Any], names: Sequence[str], inputs: Mapping[str, DType]
-) -> Mapping[str, tuple[str, ...]]:
+def _texts(dump: Mapping[str, Any], names: Sequence[str], inputs: Mapping[str, DType]) -> Mapping[str, tuple[str, ...]]:
     """The categories of the columns that were pandas categories."""
     lists = dump.get("pandas_categorical") or []
     if not lists:
@@ -130,8 +131,8 @@ def _texts(
             found[name] = tuple(str(category) for category in categories)
         elif list(categories) != list(range(len(categories))):
             raise ModelError(
-                f'model: "{name}" is a pandas category of {listing(categories)}; allowed: categories of strings, or whole '
-                "numbers from 0; derive codes with unisono.category"
+                f'model: "{name}" is a pandas category of {listing(categories)}; allowed: categories of strings, or '
+                "whole numbers from 0; derive codes with unisono.category"
             )
     return found
 
@@ -152,22 +153,12 @@ def _inputs(blocks: Sequence[Block]) -> list[Any]:
     return [*(one for one in numbers if one.type.tensor_type.shape.dim[1].dim_value), *texts]
 
 
-def outputs_of(task: str, classes: Tensor) -> list[Any]:
-    """The outputs of a model's graph."""
-    if task == "regression":
-        return [value(PREDICTION, np.float64, "N")]
-    labels = value(PREDICTION, classes.dtype.type if classes.dtype != object else object, "N")
-    if task == "binary":
-        return [labels, value(PROBABILITY, np.float64, "N")]
-    return [labels, value(PROBABILITIES, np.float64, "N", len(classes))]
-
-
 def _numbers(frame: pl.DataFrame, fitted: Fitted, inputs: Mapping[str, DType]) -> NDArray[np.float64]:
     """A frame as LightGBM takes it."""
     codes = {
-        name: frame.get_column(name).cast(pl.String).replace_strict(
-            {text: code for code, text in enumerate(texts)}, default=None, return_dtype=pl.Int64
-        )
+        name: frame.get_column(name)
+        .cast(pl.String)
+        .replace_strict({text: code for code, text in enumerate(texts)}, default=None, return_dtype=pl.Int64)
         for name, texts in fitted.texts.items()
     }
     coded = frame.with_columns(**codes)
@@ -195,7 +186,7 @@ def _matrix(emit: Emitter, fitted: Fitted) -> str:
     return emit("Gather", whole, emit.constant(np.array([order.index(name) for name in fitted.columns])), axis=1)
 
 
-def emit_model(emit: Emitter, fitted: Fitted, matrix: str) -> str:
+def emit_model(emit: Emitter, fitted: Fitted, matrix: str) -> Task:
     """The model's nodes, from a matrix of its columns to its outputs; says which task it is."""
     raw, bound = lightgbm_trees.emit_scores(emit, fitted.dump, fitted.dtypes, matrix)
     name, _, words = str(fitted.dump.get("objective", "")).partition(" ")
@@ -235,7 +226,7 @@ class _Link:
         return exponential.exp(emit, raw, bounded=self.is_bounded)
 
 
-def _binary(emit: Emitter, raw: str, fitted: Fitted, link: _Link) -> str:
+def _binary(emit: Emitter, raw: str, fitted: Fitted, link: _Link) -> Task:
     probability = link.probability(emit, emit("Squeeze", raw, emit.constant(np.array([1]))))
     emit.rename(probability, PROBABILITY)
     # p > 1 - p, as LightGBM asks, is p > 0.5: 1 - p is exact near there.
@@ -243,15 +234,15 @@ def _binary(emit: Emitter, raw: str, fitted: Fitted, link: _Link) -> str:
     return "binary"
 
 
-def _softmax(emit: Emitter, raw: str, fitted: Fitted, link: _Link) -> str:
+def _softmax(emit: Emitter, raw: str, fitted: Fitted, link: _Link) -> Task:
     return _multiclass(emit, exponential.softmax(emit, raw, bounded=2 * link.bound < _SAFE_EXPONENT), fitted)
 
 
-def _one_against_all(emit: Emitter, raw: str, fitted: Fitted, link: _Link) -> str:
+def _one_against_all(emit: Emitter, raw: str, fitted: Fitted, link: _Link) -> Task:
     return _multiclass(emit, link.probability(emit, raw), fitted)
 
 
-def _multiclass(emit: Emitter, probabilities: str, fitted: Fitted) -> str:
+def _multiclass(emit: Emitter, probabilities: str, fitted: Fitted) -> Task:
     emit.rename(probabilities, PROBABILITIES)
     emit_labels(emit, emit("ArgMax", probabilities, axis=1, keepdims=0), fitted.classes)
     return "multiclass"
@@ -261,7 +252,7 @@ def _identity(emit: Emitter, raw: str, link: _Link) -> str:
     return raw
 
 
-_CLASSIFIERS: Mapping[str, Callable[[Emitter, str, Fitted, _Link], str]] = {
+_CLASSIFIERS: Mapping[str, Callable[[Emitter, str, Fitted, _Link], Task]] = {
     "binary": _binary,
     "multiclass": _softmax,
     "multiclassova": _one_against_all,

@@ -72,7 +72,7 @@ def _split(node: Node) -> Split:
         return Split(feature, 0.0, yes_for_nan=False, members=members)
     threshold = _around_zero(float(node["threshold"]))
     # Where a column had no missing value in training, NaN counts as 0.
-    zero_goes = 0.0 <= threshold
+    zero_goes = threshold >= 0.0
     return Split(feature, threshold, bool(node["default_left"]) if node["missing_type"] != "None" else zero_goes)
 
 

@@ -1,0 +1,135 @@
+"""scikit-learn: pipelines, preprocessing and estimators, in float64.
+
+What is used most is said here in operators that give the same bits everywhere (`sklearn_steps`, `sklearn_estimators`);
+for the rest skl2onnx is asked. Whatever comes out is judged by the fitted model itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from unisono.models.canonical import canonical
+from unisono.models.emit import Emitter, value
+from unisono.models.importers.base import (
+    NUMBERS,
+    Answers,
+    Block,
+    ImportedModel,
+    class_array,
+    comes_from,
+    labelled,
+    match_columns,
+    matrix_of,
+    outputs_of,
+    refuse_other_dtypes,
+)
+from unisono.models.importers.sklearn_estimators import emit_estimator, is_of_trees
+from unisono.models.importers.sklearn_steps import emit_transformer
+from unisono.models.importers.sklearn_table import Column, Table
+from unisono.models.names import PREDICTION
+from unisono.spec.errors import ModelError
+from unisono.spec.types import DType
+
+_MATRIX = "matrix"
+
+
+class Sklearn:
+    """The importer of scikit-learn's estimators, alone or in a Pipeline; of LightGBM's at the end of one too."""
+
+    def accepts(self, model: object) -> bool:
+        """Whether this is a Pipeline or an estimator of scikit-learn's own."""
+        return type(model).__module__.partition(".")[0] == "sklearn" or (
+            comes_from(model, "sklearn") and not comes_from(model, "lightgbm")
+        )
+
+    def import_model(
+        self, model: Any, *, inputs: Mapping[str, DType], columns: Sequence[str] | None = None
+    ) -> ImportedModel:
+        """The model as a graph. Raises ModelError for what has no graph, and for columns that are not there."""
+        names = _columns(model, inputs, columns)
+        texts = [name for name in names if inputs[name].name == "String"]
+        refuse_other_dtypes([name for name in names if name not in texts], inputs, NUMBERS)
+        numbers = tuple(name for name in names if name not in texts)
+        blocks = ([Block(_MATRIX, numbers)] if numbers else []) + [_text_block(name) for name in texts]
+        emit = Emitter()
+        *steps, estimator = _flat(model)
+        table = _inputs_table(names, numbers)
+        for step in steps:
+            table = emit_transformer(emit, step, table)
+        task = emit_estimator(emit, estimator, table)
+        classes = class_array(list(model.classes_)) if task != "regression" else np.empty(0)
+        return ImportedModel(
+            task=task,
+            classes=tuple(classes.tolist()),
+            blocks=tuple(blocks),
+            graph=canonical(emit.model([_input(block) for block in blocks], outputs_of(task, classes)), {}),
+            library=f"scikit-learn {_version()}",
+            finite=is_of_trees(estimator),
+            answer=lambda frame: _answer(model, _frame(model, frame, names, inputs)),
+        )
+
+
+def _columns(model: Any, inputs: Mapping[str, DType], columns: Sequence[str] | None) -> tuple[str, ...]:
+    known = getattr(model, "feature_names_in_", None)
+    if known is not None:
+        return match_columns([str(name) for name in known], inputs, columns)
+    count = getattr(model, "n_features_in_", None)
+    if count is None:
+        raise ModelError(f"model: {type(model).__name__} is not fitted; allowed: a fitted one; call fit")
+    return match_columns([f"x{place}" for place in range(count)], inputs, columns)
+
+
+def _flat(model: Any) -> list[Any]:
+    """The steps of a Pipeline, and of the Pipelines in it, one after the other."""
+    if type(model).__name__ != "Pipeline":
+        return [model]
+    return [part for _, step in model.steps for part in _flat(step) if part not in (None, "passthrough")]
+
+
+def _text_block(name: str) -> Block:
+    return Block(f"text.{name}", (name,), text=True)
+
+
+def _input(block: Block) -> Any:
+    return value(block.name, object, "N") if block.text else value(block.name, np.float64, "N", len(block.columns))
+
+
+def _inputs_table(names: Sequence[str], numbers: Sequence[str]) -> Table:
+    made = {name: Column(_MATRIX, place, len(numbers)) for place, name in enumerate(numbers)}
+    return Table(tuple(made.get(name) or Column(_text_block(name).name) for name in names))
+
+
+def _frame(model: Any, frame: pl.DataFrame, names: Sequence[str], inputs: Mapping[str, DType]) -> Any:
+    """A frame as the model takes it: float64, NaN for null."""
+    numbers = [name for name in names if inputs[name].name != "String"]
+    matrix = matrix_of(frame, numbers, inputs)
+    columns = {name: matrix[:, place] for place, name in enumerate(numbers)}
+    known = getattr(model, "feature_names_in_", None)
+    if known is None:
+        texts = {name: frame.get_column(name).to_numpy() for name in names if name not in columns}
+        return np.stack([{**columns, **texts}[name] for name in names], axis=1) if texts else matrix
+    series = [
+        pl.Series(str(own), columns[name])
+        if name in columns
+        else frame.get_column(name).cast(pl.String).alias(str(own))
+        for own, name in zip(known, names, strict=True)
+    ]
+    return pl.DataFrame(series)
+
+
+def _answer(model: Any, rows: Any) -> Answers:
+    if not hasattr(model, "predict_proba"):
+        return {PREDICTION: np.asarray(model.predict(rows), np.float64).reshape(len(rows))}
+    classes = class_array(list(model.classes_))
+    answers = labelled("binary" if len(classes) == 2 else "multiclass", np.asarray(model.predict_proba(rows)), classes)
+    return {**answers, PREDICTION: class_array(list(model.predict(rows)))}
+
+
+def _version() -> str:
+    import sklearn
+
+    return str(sklearn.__version__)
