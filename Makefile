@@ -6,6 +6,7 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3.14 python
 	command -v $$each >/dev/null && $$each -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 PYTEST := $(BIN)/python -m pytest -q
 CODE := src tests benchmarks examples hatch_build.py
+KERNEL := src/unisono/kernel/lib/unisono_kernel.json
 KERNEL_SOURCES := $(wildcard src/unisono/kernel/*.py src/unisono/kernel/build/*.py)
 WHEEL_TARGETS := x86_64-linux aarch64-linux aarch64-macos x86_64-macos x86_64-windows
 
@@ -22,21 +23,21 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
 	@touch $@
 
-$(VENV)/.kernel: $(VENV)/.installed $(KERNEL_SOURCES)
+$(KERNEL): $(VENV)/.installed $(KERNEL_SOURCES)
 	$(BIN)/python -m unisono.kernel.build
 	@touch $@
 
 venv: $(VENV)/.installed  ## the environment, with everything in constraints.txt
 
-kernel: $(VENV)/.kernel  ## the compiled kernel of this machine
+kernel: $(KERNEL)  ## the compiled kernel of this machine
 
-demo: $(VENV)/.kernel  ## the flights example, from events to predictions
+demo: $(KERNEL)  ## the flights example, from events to predictions
 	$(BIN)/python examples/flights/demo.py
 
-test: check $(VENV)/.kernel  ## all checks, then all tests but the soak (under 15 minutes)
+test: check $(KERNEL)  ## all checks, then all tests but the soak (under 15 minutes)
 	$(PYTEST)
 
-quick: $(VENV)/.kernel  ## the fast tests (under a minute)
+quick: $(KERNEL)  ## the fast tests (under a minute)
 	UNISONO_ROUNDS=quick $(PYTEST) -m 'not slow and not soak'
 
 check: $(VENV)/.installed  ## style, types, floors
@@ -49,13 +50,13 @@ format: $(VENV)/.installed  ## rewrite the code in the house style
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-bench: $(VENV)/.kernel  ## the benchmarks, against other tools
+bench: $(KERNEL)  ## the benchmarks, against other tools
 	$(BIN)/python -m benchmarks
 
-docs: $(VENV)/.kernel  ## run every example in the documentation
+docs: $(KERNEL)  ## run every example in the documentation
 	$(PYTEST) tests/docs
 
-soak: $(VENV)/.kernel  ## the long tests
+soak: $(KERNEL)  ## the long tests
 	$(PYTEST) -m soak --timeout 0
 
 wheels: $(VENV)/.installed  ## a wheel for every platform, into dist/
@@ -66,5 +67,5 @@ wheels: $(VENV)/.installed  ## a wheel for every platform, into dist/
 	@ls -l dist
 
 clean:  ## remove what was built; .venv stays
-	rm -rf build dist src/unisono/kernel/lib .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(VENV)/.kernel
+	rm -rf build dist src/unisono/kernel/lib .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -48,7 +48,7 @@ def position_at(at: datetime) -> int:
 @contextmanager
 def server(project: Path) -> Iterator[str]:
     """`unisono serve` as a process of its own; gives host:port."""
-    command = [sys.executable, "-m", "unisono", "serve", "--project", str(project), "--port", "0", "--json"]
+    command = [sys.executable, "-m", "unisono", "serve", "--project", str(project), "--port", "0", "--json", "--quiet"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
             yield _address(process)

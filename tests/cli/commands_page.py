@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,7 +22,8 @@ _INTRODUCTION = """\
 
 Results go to stdout; progress, notes and errors go to stderr. An error says what was seen, where, and the next step.
 With `--json`, stdout gets exactly one line: the fields that each command lists below, or
-`{{"error": {{"kind": ..., "message": ...}}}}` (kinds: {kinds}). The examples work in a project that `unisono init` made.
+`{{"error": {{"kind": ..., "message": ...}}}}` (kinds: {kinds}).
+The examples work in a project that `unisono init` made.
 This page is written by `python -m tests.cli.commands_page`.
 """
 
@@ -29,7 +31,7 @@ This page is written by `python -m tests.cli.commands_page`.
 def page() -> str:
     """The whole page."""
     app = make_app()
-    parts = [_INTRODUCTION.format(help=prose.flowing(HELP), kinds=_kinds()), _common(app), _exit_codes()]
+    parts = [_INTRODUCTION.format(help=_wrapped(HELP), kinds=_kinds()), _common(app), _exit_codes()]
     return "\n".join([*parts, *(_section(app, command) for command in COMMANDS)])
 
 
@@ -50,12 +52,16 @@ def _section(app: App, command: Command) -> str:
     blocks = [
         f"## unisono {command.name}",
         f"`unisono {command.name}{names} [OPTIONS]`",
-        prose.flowing(command.run.__doc__),
+        _wrapped(command.run.__doc__),
         _options(own),
         _table("with `--json`", "is", ((f"`{name}`", meaning) for name, meaning in command.fields.items())),
         _shell(command.examples),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _wrapped(text: str | None) -> str:
+    return "\n".join(textwrap.fill(line, 120, break_on_hyphens=False) for line in prose.flowing(text).split("\n"))
 
 
 def _kinds() -> str:

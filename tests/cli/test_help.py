@@ -17,6 +17,7 @@ from tests.cli.conftest import RunHere
 from tests.cli.shell import UNISONO
 from unisono.cli import exit_codes
 from unisono.cli.app import COMMANDS, Command, make_app
+from unisono.drivers import plants
 from unisono.spec import errors
 from unisono.spec.errors import ParityError, StoreError, UnisonoError
 
@@ -72,6 +73,11 @@ def test_every_option_says_what_it_is_without_it(command: Command) -> None:
             assert argument.parameter.metavar, argument.name
         if isinstance(default, int) and not isinstance(default, bool):
             assert f"Default: {default}." in (argument.parameter.help or "")
+
+
+def test_help_of_parity_names_every_fault_that_can_be_planted(run_here: RunHere) -> None:
+    shown = words(run_here("parity", "--help").out)
+    assert f"faults: {', '.join(plants.KINDS)}; drivers: {', '.join(plants.DRIVERS)}." in shown
 
 
 @every_command

@@ -109,3 +109,11 @@ def answers(graph: PredictorGraph, rows: pl.DataFrame, cuts: Sequence[int] = ())
 def without_answer(imported: ImportedModel, **changes: Any) -> ImportedModel:
     """The model with some of what is known of it changed."""
     return replace(imported, **changes)
+
+
+def unsteady_model() -> ImportedModel:
+    """A model of an operator whose bits depend on the batch, as a careless importer might make it."""
+    emit = Emitter()
+    emit.rename(emit("Sin", emit("Reshape", "matrix", emit.constant(np.array([-1])))), PREDICTION)
+    model = emit.model([value("matrix", np.float64, "N", 1)], [value(PREDICTION, np.float64, "N")])
+    return without_answer(one_column_model("dist"), graph=model.SerializeToString())

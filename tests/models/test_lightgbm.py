@@ -38,13 +38,14 @@ def fitted(kind: type[Any], rows: pl.DataFrame, labels: NDArray[Any], **paramete
     return model.fit(rows.select(COLUMNS), labels, categorical_feature=categories)
 
 
+def predicted(model: Any, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What LightGBM itself says of a matrix."""
+    says: NDArray[np.float64] = getattr(model, "booster_", model).predict(numbers, num_threads=1)
+    return says
+
+
 def imported_graph(model: Any) -> PredictorGraph:
     return graph_of(import_model(model, inputs=INPUTS))
-
-
-def raw_scores(model: Any, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What our trees say, without the last step: a regression's trees are the booster's own."""
-    return Runner(import_model(model, inputs=INPUTS).graph)({"matrix": numbers})[0]
 
 
 REGRESSIONS: Mapping[str, Mapping[str, Any]] = {
@@ -66,7 +67,7 @@ REGRESSIONS: Mapping[str, Mapping[str, Any]] = {
 def test_a_regression_has_lightgbms_bits(rows: pl.DataFrame, parameters: Mapping[str, Any]) -> None:
     model = fitted(lightgbm.LGBMRegressor, rows, scores(rows), **parameters)
     says = answers(imported_graph(model), rows)["prediction"]
-    assert (bits(says) == bits(model.predict(matrix(rows)))).all()
+    assert (bits(says) == bits(predicted(model, matrix(rows)))).all()
 
 
 @pytest.mark.parametrize("objective", ["poisson", "gamma", "tweedie"])
@@ -100,7 +101,7 @@ def test_a_classifier_has_lightgbms_labels_and_nearly_its_bits(
     assert graph.task == ("binary" if len(classes) == 2 else "multiclass")
     assert verification.flips == 0
     assert verification.max_ulp <= 2
-    assert answers(graph, rows)["prediction"].tolist() == model.predict(matrix(rows)).tolist()
+    assert answers(graph, rows)["prediction"].tolist() == model.predict(rows.select(COLUMNS)).tolist()
 
 
 def test_a_booster_says_the_positions_of_its_classes(rows: pl.DataFrame) -> None:
@@ -112,15 +113,12 @@ def test_a_booster_says_the_positions_of_its_classes(rows: pl.DataFrame) -> None
     assert says["prediction"].tolist() == (booster.predict(matrix(rows)) > 0.5).astype(int).tolist()
 
 
-def test_an_early_stopped_booster_uses_its_best_trees(rows: pl.DataFrame) -> None:
-    train = lightgbm.Dataset(matrix(rows)[:200], scores(rows)[:200], feature_name=COLUMNS)
-    test = train.create_valid(matrix(rows)[200:], scores(rows)[200:])
-    stop = lightgbm.early_stopping(2, verbose=False)
-    parameters = {"verbose": -1, "num_threads": 1, "learning_rate": 0.5, "min_data_in_leaf": 5}
-    booster = lightgbm.train(parameters, train, 200, valid_sets=[test], callbacks=[stop])
-    assert booster.best_iteration < booster.current_iteration()
+def test_a_booster_with_a_best_iteration_uses_the_trees_up_to_it(rows: pl.DataFrame) -> None:
+    data = lightgbm.Dataset(matrix(rows), scores(rows), feature_name=COLUMNS)
+    booster = lightgbm.train({"verbose": -1, "num_threads": 1}, data, 9)
+    booster.best_iteration = 4
     says = answers(imported_graph(booster), rows)["prediction"]
-    assert (bits(says) == bits(booster.predict(matrix(rows)))).all()
+    assert (bits(says) == bits(booster.predict(matrix(rows), num_iteration=4))).all()
 
 
 # At the edges of its questions
@@ -134,8 +132,14 @@ def thresholds(model: Any) -> list[float]:
     return sorted(set(kept.tolist()))[:300]
 
 
+def around(numbers: list[float]) -> NDArray[np.float64]:
+    near = np.array(numbers + _SPECIAL)
+    return np.concatenate([near, np.nextafter(near, np.inf), np.nextafter(near, -np.inf)])
+
+
 @cache
-def edge_models() -> list[Any]:
+def edge_models() -> list[tuple[Any, Runner, NDArray[np.float64]]]:
+    """Models with each kind of question, their graphs, and the numbers around their thresholds."""
     random = np.random.default_rng(3)
     numbers = np.round(random.normal(size=(400, 8)) * 2) / 2
     numbers[random.random(numbers.shape) < 0.2] = 0.0
@@ -144,17 +148,15 @@ def edge_models() -> list[Any]:
     labels = numbers[:, 4] + np.nan_to_num(numbers[:, 0]) + (numbers[:, 7] % 3 == 0)
     chosen: list[dict[str, Any]] = [{}, {"zero_as_missing": True}, {"use_missing": False}, {"categorical_feature": [7]}]
     frame = pl.DataFrame(numbers, schema=COLUMNS)
-    return [fitted(lightgbm.LGBMRegressor, frame, labels, **parameters) for parameters in chosen]
+    models = [fitted(lightgbm.LGBMRegressor, frame, labels, **parameters) for parameters in chosen]
+    return [(model, Runner(import_model(model, inputs=INPUTS).graph), around(thresholds(model))) for model in models]
 
 
 @given(st.integers(0, 3), st.integers(0, 2**32 - 1))
 def test_no_decision_flips_at_a_threshold(which: int, seed: int) -> None:
-    model = edge_models()[which]
-    random = np.random.default_rng(seed)
-    near = np.array(thresholds(model) + _SPECIAL)
-    around = np.concatenate([near, np.nextafter(near, np.inf), np.nextafter(near, -np.inf)])
-    numbers = random.choice(around, (40, len(COLUMNS)))
-    assert (bits(raw_scores(model, numbers)) == bits(model.predict(numbers, num_threads=1))).all()
+    model, run, near = edge_models()[which]
+    numbers = np.random.default_rng(seed).choice(near, (40, len(COLUMNS)))
+    assert (bits(run({"matrix": numbers})[0]) == bits(predicted(model, numbers))).all()
 
 
 # Whatever the batch
@@ -191,7 +193,7 @@ def test_columns_are_found_by_name_in_any_order(rows: pl.DataFrame) -> None:
     backwards = COLUMNS[::-1]
     model = lightgbm.LGBMRegressor(**QUIET).fit(rows.select(backwards), scores(rows))
     says = answers(imported_graph(model), rows)["prediction"]
-    assert (bits(says) == bits(model.predict(matrix(rows)[:, ::-1]))).all()
+    assert (bits(says) == bits(predicted(model, matrix(rows)[:, ::-1]))).all()
 
 
 def test_a_bare_matrix_needs_names(rows: pl.DataFrame) -> None:
@@ -199,7 +201,7 @@ def test_a_bare_matrix_needs_names(rows: pl.DataFrame) -> None:
     with pytest.raises(un.ModelError, match=r"8 columns without names; .* say columns=\[...\] in training order"):
         import_model(model, inputs=INPUTS)
     says = answers(graph_of(import_model(model, inputs=INPUTS, columns=COLUMNS)), rows)["prediction"]
-    assert (bits(says) == bits(model.predict(matrix(rows)))).all()
+    assert (bits(says) == bits(predicted(model, matrix(rows)))).all()
     with pytest.raises(un.ModelError, match=r"8 columns; allowed: as many as columns= names \(2\)"):
         import_model(model, inputs=INPUTS, columns=["dist", "seats"])
 

@@ -1,12 +1,12 @@
 """Everything unisono raises on purpose.
 
-    UnisonoError                exit code 1
+    UnisonoError                exit code 70
       x DefinitionError         3   a spec is wrong: all of its faults, one line each
       x InputError              4   a frame, request or value does not fit its spec
       x StateError              5   a state or artifact is corrupt, truncated, stale or of another plan
       x StoreError              6   a store is locked by another writer, full or missing
       x ModelError              7   a model could not be imported or does not verify
-      x ParityError             8   two drivers gave different bits
+      x ParityError             1   two drivers gave different bits
 
 The number is the exit code of the command line (2 is left to wrong usage, as shells have it).
 A message says what was seen, what was allowed, where, and the next step.
@@ -21,7 +21,7 @@ from typing import ClassVar
 class UnisonoError(Exception):
     """The root: `except UnisonoError` catches whatever unisono raises on purpose."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[int] = 70
 
 
 class DefinitionError(UnisonoError):
@@ -72,4 +72,4 @@ class ModelError(UnisonoError):
 class ParityError(UnisonoError):
     """Two drivers gave different bits for one definition and one log."""
 
-    exit_code = 8
+    exit_code = 1

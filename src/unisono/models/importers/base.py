@@ -158,6 +158,9 @@ def emit_labels(emit: Emitter, place: str, classes: Tensor) -> None:
 
 def emit_either_label(emit: Emitter, is_second: str, classes: Tensor) -> None:
     """Names the second label as the prediction where something is true, and the first elsewhere."""
+    if classes.dtype == np.bool_:  # onnxruntime has no Where of booleans
+        emit.rename(is_second, PREDICTION)
+        return
     first, second = (emit.constant(classes[place]) for place in (0, 1))
     emit.rename(emit("Where", is_second, second, first), PREDICTION)
 

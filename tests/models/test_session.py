@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import unisono as un
+from tests.models.samples import answers, calendar, frame, graph_of, one_column_model
+from unisono.models import PredictorGraph, Session
+from unisono.models.session import Runner, bits
+from unisono.models.traced import TracedTransform
+from unisono.models.transforms import trace
+
+HOUR = graph_of(one_column_model("hour"), calendar)
+NUMBERS = frame(300, seed=5)
+WHOLE = answers(HOUR, NUMBERS)["prediction"]
+
+_RUN_ONE_ROW = """
+import sys
+from pathlib import Path
+from unisono.models import Session
+import numpy as np
+
+session = Session(Path(sys.argv[1]).read_bytes())
+session.run(np.zeros((1, 6)), {"sched_dep": np.zeros(1, np.int64)})
+"""
+
+
+def test_no_telemetry_is_left_behind_or_sent(tmp_path: Path) -> None:
+    """onnxruntime keeps what it will send, and who it is, under the cache folder."""
+    graph = tmp_path / "graph.onnx"
+    graph.write_bytes(HOUR.onnx)
+    home = tmp_path / "home"
+    home.mkdir()
+    hidden = {"CI", "GITHUB_ACTIONS", "TF_BUILD", "ORT_DISABLE_TELEMETRY"}  # each would turn it off
+    kept = {name: text for name, text in os.environ.items() if name not in hidden}
+    environment = {**kept, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+    subprocess.run([sys.executable, "-c", _RUN_ONE_ROW, str(graph)], env=environment, check=True)
+    assert sorted(home.rglob("*")) == []
+
+
+@given(st.lists(st.integers(1, NUMBERS.height - 1), max_size=20))
+def test_answers_do_not_depend_on_how_the_rows_are_cut(cuts: list[int]) -> None:
+    parts = answers(HOUR, NUMBERS, sorted(set(cuts)))["prediction"]
+    assert (bits(parts) == bits(WHOLE)).all()
+
+
+@pytest.mark.parametrize("rows", [0, 1, 1023, 1024, 1025, 5000])
+def test_any_number_of_rows_is_answered(rows: int) -> None:
+    many = pl.concat([NUMBERS] * (rows // NUMBERS.height + 1))[:rows]
+    says = answers(HOUR, many)["prediction"]
+    assert len(says) == rows
+    assert (bits(says) == bits(np.resize(WHOLE, rows))).all()
+
+
+def test_threads_may_share_a_session() -> None:
+    session = Session(HOUR.onnx)
+    features, request = HOUR.features_of(NUMBERS), HOUR.encode(NUMBERS)
+    pieces = [slice(start, start + 7) for start in range(0, NUMBERS.height, 7)] * 20
+
+    def run(piece: slice) -> bool:
+        part = {name: one[piece] for name, one in request.items()}
+        return bool((bits(session.run(features[piece], part)["prediction"]) == bits(WHOLE[piece])).all())
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(run, pieces))
+
+
+def test_one_request_is_answered_as_among_others() -> None:
+    session = Session(HOUR.onnx)
+    features = HOUR.features_of(NUMBERS)
+    plain = NUMBERS.with_columns(pl.col("sched_dep").to_physical())
+    for row, values in enumerate(plain.iter_rows(named=True)):
+        says = session.run(features[row : row + 1], HOUR.encode_row(values))["prediction"]
+        assert (bits(says) == bits(WHOLE[row : row + 1])).all()
+
+
+def test_what_is_not_said_to_be_null_is_not() -> None:
+    session = Session(HOUR.onnx)
+    says = session.run(np.zeros((2, 6)), {"sched_dep": np.array([0, 7_200_000_000])})
+    assert says["prediction"].tolist() == [0.0, 2.0]
+
+
+def test_a_missing_column_is_named() -> None:
+    with pytest.raises(un.InputError, match=r'request, column "sched_dep": missing; allowed: .*\(sched_dep\)'):
+        Session(HOUR.onnx).run(np.zeros((1, 6)), {})
+
+
+def test_arrays_of_different_lengths_are_refused() -> None:
+    with pytest.raises(un.InputError, match=r"request.sched_dep: 1 rows; allowed: 2"):
+        Session(HOUR.onnx).run(np.zeros((2, 6)), {"sched_dep": np.zeros(1, np.int64)})
+
+
+def test_an_array_of_another_type_is_refused() -> None:
+    with pytest.raises(un.InputError, match="allowed: arrays as its inputs say"):
+        Session(HOUR.onnx).run(np.zeros((1, 6)), {"sched_dep": np.zeros(1)})
+
+
+@pytest.mark.parametrize("graph", [b"", b"no graph"])
+def test_bytes_that_are_no_graph_are_refused(graph: bytes) -> None:
+    with pytest.raises(un.ModelError, match="onnxruntime cannot run it"):
+        Session(graph)
+
+
+def test_a_graph_of_something_else_is_refused() -> None:
+    traced: TracedTransform = trace(calendar, {"request": {"sched_dep": un.Timestamp}})
+    assert Runner(traced.graph).outputs == ("hour", "hour.null")
+    with pytest.raises(un.ModelError, match="not a predictor's graph"):
+        Session(traced.graph)
+
+
+def test_a_graph_whose_rows_depend_on_the_batch_is_run_row_by_row() -> None:
+    from tests.models.samples import unsteady_model
+
+    graph: PredictorGraph = graph_of(unsteady_model())
+    session = Session(graph.onnx)
+    assert session.one_by_one
+    whole = answers(graph, NUMBERS)["prediction"]
+    assert (bits(answers(graph, NUMBERS, [1, 2, 100])["prediction"]) == bits(whole)).all()
