@@ -91,7 +91,7 @@ def importance_plot(importance: Sequence[tuple[str, float]], most: int = 14) -> 
         Axis(0, top * 1.12, (), "share of the gain in training", percent),
         Axis(-len(shown), 0, ()),
         height=340,
-        left=208,
+        left=226,
     )
     marks = []
     for row, (name, share) in enumerate(shown):

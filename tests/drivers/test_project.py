@@ -58,7 +58,9 @@ def test_every_route_predicts_the_same(project: Project) -> None:
     renamed = streamed.select(pl.col(f"prediction.{name}").alias(name) for name in outputs)
     assert same_bits(renamed, table.select(outputs))
     online = project.online("risk")
-    last = table.tail(1).to_dicts()[0]
+    later = pl.from_epoch(pl.Series([online.store.last.time + 60_000_000]), "us").dt.replace_time_zone("UTC")
+    asked = table.tail(1).select("user", "shop").with_columns(asked_at=later)
+    last = project.predict("risk", asked).to_dicts()[0]
     body = {"user": last["user"], "shop": last["shop"], "asked_at": last["asked_at"].isoformat()}
     answer = online.answer(json.dumps(body).encode())
     assert answer.prediction == {name: last[name] for name in outputs}
@@ -68,6 +70,18 @@ def test_every_route_predicts_the_same(project: Project) -> None:
 def test_parity_finds_no_differing_bit(project: Project) -> None:
     report = project.parity("risk")
     assert (report.requests, report.differing_bits, report.first) == (200, 0, None)
+
+
+@pytest.mark.parametrize("plant", [None, "drop-event:online", "swap-events:online", "change-weight:online"])
+def test_online_parity_in_several_processes_is_the_same(
+    project: Project, monkeypatch: pytest.MonkeyPatch, plant: str | None
+) -> None:
+    alone = project.parity("risk", plant=plant)
+    monkeypatch.setattr("unisono.drivers.lockstep.WORTH_PROCESSES", 1)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: range(3))
+    together = project.parity("risk", plant=plant)
+    assert (together.first, together.differing_bits) == (alone.first, alone.differing_bits)
+    assert (together.first is None) == (plant is None)
 
 
 @pytest.mark.parametrize("plant", [plant for plant in PLANTS if plant.startswith("change-weight")])
@@ -207,12 +221,17 @@ def test_files_that_grow_are_taken_in_and_files_that_shrink_are_refused(tmp_path
     assert project.ingest() == 7
     taps.write_parquet(path)
     with pytest.raises(
-        un.StateError, match=r"topic source:taps has .* rows, but its file has .*; allowed: files that only"
+        un.StateError, match=r"topic source:taps, row \d+ by time: its file has no such row; allowed: files"
     ):
         project.ingest()
-    pl.concat([taps, later, taps.head(1)]).write_parquet(path)
-    with pytest.raises(un.UnisonoError):
-        project.ingest()
+    for changed in (
+        pl.concat([taps, later, taps.head(1)]),
+        pl.concat([taps, later]).with_columns(pl.col("weight") + 1.0),
+        pl.concat([taps[1:], later]),
+    ):
+        changed.write_parquet(path)
+        with pytest.raises(un.StateError, match=r"topic source:taps, row \d+ by time: its file has another row"):
+            project.ingest()
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl"])

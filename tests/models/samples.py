@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,10 @@ def frame(rows: int = ROWS, *, seed: int = 0) -> pl.DataFrame:
             **{name: random.normal(size=rows) * 10 for name in view().feature_names},
         }
     )
-    nulls = [pl.when(pl.Series(random.random(rows) < 0.1)).then(None).otherwise(pl.col(name)).alias(name) for name in plain.columns]
+    nulls = [
+        pl.when(pl.Series(random.random(rows) < 0.1)).then(None).otherwise(pl.col(name)).alias(name)
+        for name in plain.columns
+    ]
     return plain.with_columns(nulls).with_columns(asked_at=plain["sched_dep"])
 
 
@@ -101,7 +105,7 @@ def answers(graph: PredictorGraph, rows: pl.DataFrame, cuts: Sequence[int] = ())
     edges = [0, *cuts, rows.height]
     parts = [
         session.run(features[start:end], {name: one[start:end] for name, one in request.items()})
-        for start, end in zip(edges, edges[1:], strict=False)
+        for start, end in pairwise(edges)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -39,7 +39,7 @@ def times(*values: datetime | None, unit: Any = "us", zone: str | None = "UTC") 
     return plain if zone is None else plain.dt.replace_time_zone(zone)
 
 
-NOON = datetime(2013, 7, 1, 12, tzinfo=timezone.utc)
+NOON = datetime(2013, 7, 1, 12, tzinfo=UTC)
 NOON_US = 1_372_680_000_000_000
 
 
@@ -54,13 +54,15 @@ def test_a_local_time_needs_a_zone() -> None:
     local = times(NOON, zone=None)
     values, _ = encode(local, un.Timestamp, place="frame", timezone="America/New_York")
     assert values.tolist() == [NOON_US + 4 * 3_600_000_000]
-    with pytest.raises(un.InputError, match=r'frame, column "at": timestamps without a time zone; allowed: .* with one'):
+    with pytest.raises(
+        un.InputError, match=r'frame, column "at": timestamps without a time zone; allowed: .* with one'
+    ):
         encode(local, un.Timestamp, place="frame")
 
 
 def test_a_local_time_that_does_not_exist_is_refused() -> None:
     lost = times(datetime(2013, 3, 10, 2, 30), zone=None)
-    with pytest.raises(un.InputError, match="row 0: .*a local time that exists once in America/New_York"):
+    with pytest.raises(un.InputError, match=r"row 0: .*a local time that exists once in America/New_York"):
         encode(lost, un.Timestamp, place="frame", timezone="America/New_York")
 
 

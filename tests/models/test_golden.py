@@ -40,7 +40,9 @@ def test_a_machine_that_answers_otherwise_is_found(golden: GoldenRows) -> None:
     says = golden.outputs["prediction"].copy()
     says[5] = np.nextafter(says[5], np.inf)
     planted = GoldenRows(golden.inputs, {"prediction": says})
-    with pytest.raises(un.ModelError, match=r"golden rows: row 5, prediction: this machine says .*; allowed: equal bits"):
+    with pytest.raises(
+        un.ModelError, match=r"golden rows: row 5, prediction: this machine says .*; allowed: equal bits"
+    ):
         check_golden(SESSION, planted)
 
 
@@ -66,7 +68,7 @@ def damaged(data: bytes) -> list[bytes]:
 
 def test_what_is_damaged_is_refused(golden: GoldenRows) -> None:
     for data in damaged(golden.to_bytes()):
-        with pytest.raises(un.ModelError, match="golden rows: .*; register the model again"):
+        with pytest.raises(un.ModelError, match=r"golden rows: .*; register the model again"):
             GoldenRows.from_bytes(data)
 
 

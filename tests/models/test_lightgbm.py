@@ -110,7 +110,7 @@ def test_a_booster_says_the_positions_of_its_classes(rows: pl.DataFrame) -> None
     graph = imported_graph(booster)
     says = answers(graph, rows)
     assert graph.classes == (0, 1)
-    assert says["prediction"].tolist() == (booster.predict(matrix(rows)) > 0.5).astype(int).tolist()
+    assert says["prediction"].tolist() == (predicted(booster, matrix(rows)) > 0.5).astype(int).tolist()
 
 
 def test_a_booster_with_a_best_iteration_uses_the_trees_up_to_it(rows: pl.DataFrame) -> None:
@@ -118,7 +118,7 @@ def test_a_booster_with_a_best_iteration_uses_the_trees_up_to_it(rows: pl.DataFr
     booster = lightgbm.train({"verbose": -1, "num_threads": 1}, data, 9)
     booster.best_iteration = 4
     says = answers(imported_graph(booster), rows)["prediction"]
-    assert (bits(says) == bits(booster.predict(matrix(rows), num_iteration=4))).all()
+    assert (bits(says) == bits(predicted(booster, matrix(rows)))).all()
 
 
 # At the edges of its questions

@@ -34,17 +34,37 @@ session.run(np.zeros((1, 6)), {"sched_dep": np.zeros(1, np.int64)})
 """
 
 
-def test_no_telemetry_is_left_behind_or_sent(tmp_path: Path) -> None:
-    """onnxruntime keeps what it will send, and who it is, under the cache folder."""
-    graph = tmp_path / "graph.onnx"
-    graph.write_bytes(HOUR.onnx)
-    home = tmp_path / "home"
-    home.mkdir()
+def run_without_telemetry_switches(code: str, home: Path, *arguments: str) -> None:
     hidden = {"CI", "GITHUB_ACTIONS", "TF_BUILD", "ORT_DISABLE_TELEMETRY"}  # each would turn it off
     kept = {name: text for name, text in os.environ.items() if name not in hidden}
     environment = {**kept, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
-    subprocess.run([sys.executable, "-c", _RUN_ONE_ROW, str(graph)], env=environment, check=True)
+    subprocess.run([sys.executable, "-c", code, *arguments], env=environment, check=True)
+
+
+def test_a_session_leaves_no_telemetry_behind(tmp_path: Path) -> None:
+    """onnxruntime keeps what it will send, and who it is, under the cache folder."""
+    graph, home = tmp_path / "graph.onnx", tmp_path / "home"
+    graph.write_bytes(HOUR.onnx)
+    home.mkdir()
+    run_without_telemetry_switches(_RUN_ONE_ROW, home, str(graph))
     assert sorted(home.rglob("*")) == []
+
+
+_TRACE = """
+import unisono as un
+from unisono.models import derive, trace
+import polars as pl
+
+double = un.Transform("z", lambda request: {"z": request["x"] * 2.0}, ("request",))
+traced = trace(double, {"request": {"x": un.Float64}})
+derive([traced], pl.DataFrame({"x": [1.0]}))
+"""
+
+
+def test_tracing_leaves_no_telemetry_either(tmp_path: Path) -> None:
+    """spox and ndonnx import onnxruntime too."""
+    run_without_telemetry_switches(_TRACE, tmp_path)
+    assert sorted(tmp_path.rglob("*")) == []
 
 
 @given(st.lists(st.integers(1, NUMBERS.height - 1), max_size=20))

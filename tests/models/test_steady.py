@@ -62,9 +62,7 @@ def test_two_numbers_have_one_answer_wherever_they_stand(operator: str, kind: ty
 @pytest.mark.parametrize("axis", [1, -1])
 @pytest.mark.parametrize("kind", [np.float64, np.float32])
 @pytest.mark.parametrize("operator", ["Softmax", "LogSoftmax"])
-def test_a_row_of_numbers_has_one_answer_wherever_it_stands(
-    operator: str, kind: type[np.generic], axis: int
-) -> None:
+def test_a_row_of_numbers_has_one_answer_wherever_it_stands(operator: str, kind: type[np.generic], axis: int) -> None:
     assert is_steady(model_of(operator, "nk", kind=kind, axis=axis))
 
 
@@ -125,7 +123,9 @@ def test_exp_of_the_negated_number_has_the_same_bits(x: float) -> None:
 
 
 def test_exp_at_the_ends() -> None:
-    numbers = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324, -745.2, -746.0, -1e300, 709.78, 709.79, 710.0, 1e300])
+    numbers = np.array(
+        [np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324, -745.2, -746.0, -1e300, 709.78, 709.79, 710.0, 1e300]
+    )
     wanted = np.array([np.nan, np.inf, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, math.exp(709.78), np.inf, np.inf, np.inf])
     np.testing.assert_allclose(EXP({"x": numbers})[0], wanted, rtol=2e-16)
     np.testing.assert_allclose(EXP_OF_NEGATED({"x": -numbers})[0], wanted, rtol=2e-16)

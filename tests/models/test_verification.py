@@ -64,7 +64,9 @@ def test_a_difference_is_measured_and_its_row_shown(sample: pl.DataFrame) -> Non
 
 def test_a_difference_over_the_bound_is_refused_with_its_row(sample: pl.DataFrame) -> None:
     planted = that_says(at_row(1, lambda x: x + 0.5))
-    with pytest.raises(un.ModelError, match=r"row 1, prediction: the graph says 200.0, the model 200.5; allowed: 1e-06"):
+    with pytest.raises(
+        un.ModelError, match=r"row 1, prediction: the graph says 200.0, the model 200.5; allowed: 1e-06"
+    ):
         verify(GRAPH, planted, sample)
     assert verify(GRAPH, planted, sample, bound=0.01).max_gap == pytest.approx(0.5 / 200.5)
 

@@ -74,15 +74,6 @@ class Log:
             block = records.decode(header, payload, place=place)
             yield block.after(position).before(stop)
 
-    def count_rows(self) -> dict[str, int]:
-        """How many rows each topic has. Reads every record, but not the tables in them."""
-        end = self.end
-        counts: dict[str, int] = {}
-        for _, payload, place in _records(self.directory, 0, end.position, end):
-            for topic, rows in records.decode_counts(payload, place=place):
-                counts[topic] = counts.get(topic, 0) + rows
-        return counts
-
 
 class LogWriter:
     """The one writer of a log; makes it if there is none, and drops an unfinished record at its end.

@@ -173,12 +173,6 @@ def decode(header: Header, payload: bytes, *, place: str) -> Block:
     return Block(header.position, header.rows, parts)
 
 
-def decode_counts(payload: bytes, *, place: str) -> list[tuple[str, int]]:
-    """The topics in a payload and how many rows each has, without reading the tables."""
-    with _readable(place):
-        return [(wire.topic, len(wire.offsets) // 4) for wire in _DECODER.decode(payload)]
-
-
 @contextmanager
 def _readable(place: str) -> Iterator[None]:
     try:

@@ -71,6 +71,8 @@ def read_mark(directory: Path) -> Mark | None:
             data = path.read_bytes()
         except FileNotFoundError:
             return None
+        if not data:  # a writer has just made it
+            return None
         if len(data) == MARK_BYTES and zlib.crc32(data[: _MARK.size]) == struct.unpack_from("<I", data, _MARK.size)[0]:
             magic, segment, size, position, time, rank, _ = _MARK.unpack_from(data)
             if magic == _MARK_MAGIC:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from unisono.connect.files import read_table
 from unisono.connect.log import Batch, Log, LogWriter
-from unisono.connect.records import EVENT, REQUEST
+from unisono.connect.records import EVENT, REQUEST, Part
 from unisono.features.canonical import canonical
 from unisono.features.frames import EventTable, RequestTable, is_rising
 from unisono.features.places import Place
-from unisono.spec.errors import StateError
+from unisono.spec.errors import StateError, StoreError
 from unisono.spec.predictor import Predictor
 from unisono.spec.source import Source
 from unisono.spec.types import DType
@@ -90,38 +92,78 @@ def request_batch(predictor: Predictor, frame: pl.DataFrame) -> Batch:
 def fill(writer: LogWriter, batches: Sequence[Batch], progress: Progress = no_progress) -> int:
     """Append what the batches hold and the log lacks; returns how many rows that were.
 
-    The log must hold the first rows of each batch and nothing else: it does if it was filled from the same files, which
-    may have grown since. Raises StateError if it does not, InputError if the new rows lie before its end.
+    What the log holds is compared row by row with the beginning of the batches: files may only have grown at their end.
+    Raises StateError if they have not, InputError if the new rows lie before the end of the log.
     """
-    total = sum(len(batch.times) for batch in batches)
-    if total == writer.end.position:
-        return 0
-    rest = list(_rest(batches, _rows_there(writer)))
+    rest = _rest(batches, _held(writer, batches, progress))
     missing = sum(len(batch.times) for batch in rest)
     done = 0
-    for piece in _in_blocks(rest):
+    for piece in _in_blocks(rest) if missing else ():
         writer.append(piece)
         done += sum(len(batch.times) for batch in piece)
         progress("filling the log", done, missing)
     return missing
 
 
-def _rows_there(writer: LogWriter) -> Mapping[str, int]:
-    return Log(writer.directory).count_rows() if writer.end.position else {}
+def _held(writer: LogWriter, batches: Sequence[Batch], progress: Progress) -> Mapping[str, int]:
+    """How many rows of each topic the log holds, each the same as in its batch."""
+    frames = {batch.topic: batch.frame for batch in batches}
+    held: dict[str, int] = {}
+    for block in Log(writer.directory).read():
+        for part in block.parts:
+            begin = held.get(part.topic, 0)
+            ours = frames.get(part.topic, part.frame.clear()).slice(begin, part.frame.height)
+            if not ours.equals(part.frame):
+                raise StateError(_changed(part, ours, begin))
+            held[part.topic] = begin + part.frame.height
+        progress("comparing files and log", block.end, writer.end.position)
+    return held
 
 
-def _rest(batches: Sequence[Batch], there: Mapping[str, int]) -> Iterator[Batch]:
-    by_topic = {batch.topic: batch for batch in batches}
-    for topic, rows in there.items():
-        held = len(by_topic[topic].times) if topic in by_topic else 0
-        if held < rows:
-            raise StateError(
-                f"log: topic {topic} has {rows} rows, but its file has {held}; allowed: files that only grow; "
-                "restore the file, or delete the project's store to begin again"
-            )
-    for batch in batches:
-        skip = there.get(batch.topic, 0)
-        yield Batch(batch.topic, batch.frame.slice(skip), batch.times[skip:], batch.rank)
+def _changed(part: Part, ours: pl.DataFrame, begin: int) -> str:
+    same = range(min(ours.height, part.frame.height)) if ours.schema == part.frame.schema else ()
+    row = next((at for at in same if not ours[at].equals(part.frame[at])), ours.height)
+    seen = "another row" if row < ours.height else "no such row"
+    return (
+        f"log: topic {part.topic}, row {begin + row} by time: its file has {seen}; allowed: files that only grow, with "
+        "rows later than the log's end; restore the file, or delete the project's store to begin again"
+    )
+
+
+def _rest(batches: Sequence[Batch], held: Mapping[str, int]) -> list[Batch]:
+    skips = [held.get(batch.topic, 0) for batch in batches]
+    return [
+        Batch(batch.topic, batch.frame.slice(skip), batch.times[skip:], batch.rank)
+        for batch, skip in zip(batches, skips, strict=True)
+    ]
+
+
+class _Seen(msgspec.Struct, forbid_unknown_fields=True):
+    """The files that were taken in last, as they then were, and where the log ended."""
+
+    files: dict[str, tuple[int, int]]
+    position: int
+
+
+def look_of(paths: Iterable[Path]) -> dict[str, tuple[int, int]]:
+    """Size and time of last change of each file that is there: equal for files that nobody touched."""
+    stats = {str(path): path.stat() for path in paths if path.is_file()}
+    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
+
+
+def is_taken_in(record: Path, looks: Mapping[str, tuple[int, int]], log: Path) -> bool:
+    """Whether the log was last filled from these very files, and nobody wrote to it since."""
+    try:
+        seen = msgspec.json.decode(record.read_bytes(), type=_Seen)
+        return seen == _Seen(dict(looks), Log(log).end.position)
+    except (FileNotFoundError, msgspec.DecodeError, StoreError):
+        return False
+
+
+def note_taken_in(record: Path, looks: Mapping[str, tuple[int, int]], position: int) -> None:
+    """Write down what `is_taken_in` asks for. It only saves time, so a disk that is full does not matter."""
+    with suppress(OSError):
+        record.write_bytes(msgspec.json.encode(_Seen(dict(looks), position)))
 
 
 def _in_blocks(batches: Sequence[Batch]) -> Iterator[list[Batch]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time as clock
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from unisono.connect.log import Log
 from unisono.drivers import batch, plants
 from unisono.drivers.comparing import Answers, Difference, compare, describe
-from unisono.drivers.fold import PredictorFold
 from unisono.drivers.ingest import Progress, no_progress, request_topic, source_topic
-from unisono.drivers.online import OnlinePredictor
+from unisono.drivers.lockstep import run_online
 from unisono.drivers.plants import POSITION, ChangedLog, Changes, Plant
 from unisono.drivers.predictors import ReadyPredictor
 from unisono.drivers.scores import Outputs, Scores
@@ -27,7 +26,6 @@ from unisono.features.canonical import polars_dtype
 from unisono.spec.errors import InputError
 from unisono.store.predictions import POSITION as REQUEST_POSITION
 from unisono.store.predictions import PREDICTION, feature_matrix, output_names
-from unisono.store.states import StateStore
 
 DRIVERS = plants.DRIVERS
 PLANTS = tuple(f"{kind}:{driver}" for kind in plants.KINDS for driver in DRIVERS)
@@ -217,59 +215,8 @@ def _run_stream(ready: ReadyPredictor, log: ReadableLog, scorer: Scores, progres
     return Answers(feature_matrix(rows, len(ready.feature_names)), outputs)
 
 
-def _run_online(ready: ReadyPredictor, log: ReadableLog, scorer: Scores, progress: Progress) -> Answers:
-    """In lockstep: the state is committed up to each request, then the request is answered as the server does."""
-    rows: list[NDArray[np.float64]] = []
-    outputs: list[Mapping[str, object]] = []
-    with tempfile.TemporaryDirectory(prefix="unisono-parity-") as name:
-        store = StateStore(Path(name), ready.identities, mode="temporary")
-        try:
-            online = OnlinePredictor(ready, store, scorer)
-            for body in _lockstep(ready, log, store, progress):
-                answer = online.answer(body)
-                rows.append(answer.features)
-                outputs.append(answer.prediction)
-        finally:
-            store.close()
-    return Answers(np.vstack(rows), {name: np.array([output[name] for output in outputs]) for name in outputs[0]})
-
-
-def _lockstep(ready: ReadyPredictor, log: ReadableLog, store: StateStore, progress: Progress) -> Iterator[bytes]:
-    """Each request's body, once the state stands where the request stands in the log."""
-
-    def load(view: str, key: bytes) -> bytes | None:
-        with store.snapshot() as snapshot:
-            state = snapshot.state(view, key)
-            return None if state is None else bytes(state)
-
-    fold, time, total = PredictorFold(ready, load), store.last.time, log.end.position
-    for block in log.read():
-        opened = fold.open(block, answers=False)
-        bodies = request_bodies(ready, opened.requests)
-        runs = opened.runs
-        opened.cut([place for place, _, _ in runs])
-        for step in range(opened.steps):
-            opened.run(step)
-            time = max(time, opened.time_of(step))
-            changes = fold.take_changes(time)
-            if changes:
-                store.commit(changes, position=opened.end_of(step), time=time)
-            if step < len(runs):
-                _, first, last = runs[step]
-                yield from bodies[first:last]
-        progress("online", block.end, total)
-
-
-def request_bodies(ready: ReadyPredictor, requests: pl.DataFrame) -> list[bytes]:
-    """Requests as callers send them: JSON objects of the request columns."""
-    if not requests.height:
-        return []
-    columns = [requests.get_column(name) for name in ready.spec.columns]
-    texts = [
-        column.dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ") if isinstance(column.dtype, pl.Datetime) else column
-        for column in columns
-    ]
-    return [msgspec.json.encode(row) for row in pl.DataFrame(texts).iter_rows(named=True)]
-
-
-_RUNNERS = {"batch": _run_batch, "stream": _run_stream, "online": _run_online}
+_RUNNERS: Mapping[str, Callable[[ReadyPredictor, ChangedLog, Scores, Progress], Answers]] = {
+    "batch": _run_batch,
+    "stream": _run_stream,
+    "online": run_online,
+}

@@ -27,7 +27,10 @@ from unisono.drivers.ingest import (
     check_requests,
     event_batch,
     fill,
+    is_taken_in,
+    look_of,
     no_progress,
+    note_taken_in,
     read_events,
     read_requests,
     request_batch,
@@ -250,11 +253,17 @@ class Project:
 
         Raises StoreError if another process writes the log or the disk is full, InputError for rows that do not fit.
         """
-        spec = self.definitions
+        spec, config = self.definitions, self.config
+        files = [self.root / path for path in (*config.events.values(), *config.requests.values())]
+        looks, record = look_of(files), self.store_path / "taken-in.json"
+        if is_taken_in(record, looks, self.log_path):
+            return 0
         batches = [event_batch(spec.sources[name], self._events_of(name)) for name in sorted(self.config.events)]
         batches += [request_batch(spec.predictors[name], self.requests(name)) for name in sorted(self.config.requests)]
         with LogWriter(self.log_path) as writer:
-            return fill(writer, batches, progress)
+            rows = fill(writer, batches, progress)
+            note_taken_in(record, looks, writer.end.position)
+            return rows
 
     def stream(
         self,

@@ -7,16 +7,25 @@ from typing import TypeVar
 
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
-from unisono.models.emit import IR_VERSION, finished
+from unisono.models.emit import IR_VERSION, OPSET, OPSET_ML, finished
+from unisono.spec.errors import ModelError
 
 T = TypeVar("T")
+
+_OPSETS = {"": OPSET, "ai.onnx": OPSET, "ai.onnx.ml": OPSET_ML}
 
 
 def canonical(model: ModelProto, metadata: Mapping[str, str]) -> bytes:
     """A model as bytes: values numbered in the order of their making, without comments, dead nodes, dates or authors.
 
     metadata: what is kept with the graph.
+
+    Raises ModelError if it is written in operators newer than ours.
     """
+    newer = [one for one in model.opset_import if one.version > _OPSETS.get(one.domain, 0)]
+    if newer:
+        seen = f'operator set {newer[0].version} of "{newer[0].domain}"'
+        raise ModelError(f"graph: {seen}; allowed: {_OPSETS}; use the versions of libraries that unisono names")
     graph = GraphProto()
     graph.CopyFrom(model.graph)
     _bypass(graph)
@@ -112,7 +121,7 @@ def _replace(field: MutableSequence[T], entries: Iterable[T]) -> None:
 
 
 def _number_values(graph: GraphProto) -> None:
-    fixed = {one.name for one in (*graph.input, *graph.output)}
+    fixed = {one.name for one in (*graph.input, *graph.output)}  # an input may have a value to fall back to
     names: dict[str, str] = {"": ""}
 
     def number(name: str) -> str:
@@ -123,7 +132,7 @@ def _number_values(graph: GraphProto) -> None:
         node.output[:] = [number(name) for name in node.output]
     for one in graph.initializer:
         one.name = number(one.name)
-    _replace(graph.initializer, sorted(graph.initializer, key=lambda one: int(one.name[1:])))
+    _replace(graph.initializer, sorted(graph.initializer, key=lambda one: (one.name in fixed, len(one.name), str(one.name))))
 
 
 def _strip(graph: GraphProto) -> None:

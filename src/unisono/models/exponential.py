@@ -1,8 +1,8 @@
 """exp, sigmoid and softmax in float64 out of operators that are rounded in one way everywhere.
 
 onnxruntime's own Exp gives other bits to the last row of an odd batch, and others again on another kind of machine.
-This one is made of +, -, *, /, rounding and tables, which IEEE 754 fixes to the bit. Its error stays below 0.51 units in
-the last place; it takes about 6 us a call where 200 trees take 13.
+This one is made of +, -, *, /, rounding and tables, which IEEE 754 fixes to the bit. Its error stays below 0.51 units
+in the last place; it takes about 6 us a call where 200 trees take 13.
 
 exp(x) = 2**q * 2**(j / 4096) * exp(r),  x = (4096 q + j) ln(2) / 4096 + r,  |r| < 0.000085  (Tang, 1989).
 """

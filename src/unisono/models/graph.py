@@ -14,7 +14,7 @@ import spox.opset.ai.onnx.v21
 from unisono.models.canonical import canonical
 from unisono.models.columns import representation
 from unisono.models.importers.base import NUMBERS, Block, ImportedModel
-from unisono.models.names import FEATURES, REQUEST, input_name, null_name
+from unisono.models.names import FEATURES, REQUEST, input_name, is_null_name, null_name
 from unisono.models.predictor_graph import METADATA_KEY, ROWS_KEY, Description, PredictorGraph, graph_of
 from unisono.models.rows import mixed_rows
 from unisono.models.session import OPTIMISATION
@@ -44,7 +44,7 @@ def build_graph(
     for transform in traced:
         join.add_transform(transform)
     outputs = join.outputs(imported)
-    model = spox.build(join.arguments, outputs, drop_unused_inputs=True)
+    model = _with_optional_nulls(spox.build(join.arguments, outputs, drop_unused_inputs=True))
     told = join.description(model, imported)
     metadata = {METADATA_KEY: msgspec.json.encode(told, order="sorted").decode()}
     graph = canonical(model, metadata)
@@ -52,6 +52,14 @@ def build_graph(
         # Some operator of an imported model depends on the batch, so it gets one row at a time.
         graph = canonical(model, {**metadata, ROWS_KEY: "one"})
     return graph_of(graph, told)
+
+
+def _with_optional_nulls(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph, which takes a single row to have no nulls where nothing is said: an input costs 0.7 us a call."""
+    nulls = [one.name for one in model.graph.input if is_null_name(one.name)]
+    present = np.zeros(1, np.bool_)
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(present, name) for name in nulls)
+    return model
 
 
 class _Join:

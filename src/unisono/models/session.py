@@ -63,12 +63,11 @@ class Runner:
 
     def __init__(self, graph: bytes) -> None:
         self._native = open_native(graph)
-        self.inputs: tuple[str, ...] = tuple(one.name for one in self._native.get_inputs())
+        given = [*self._native.get_inputs(), *self._native.get_overridable_initializers()]
+        self.inputs: tuple[str, ...] = tuple(one.name for one in given)
         self.outputs: tuple[str, ...] = tuple(one.name for one in self._native.get_outputs())
         self.metadata: Mapping[str, str] = dict(self._native.get_modelmeta().custom_metadata_map)
-        self.shapes: tuple[tuple[str, str, list[int]], ...] = tuple(
-            (one.name, one.type, one.shape) for one in self._native.get_inputs()
-        )
+        self.shapes: tuple[tuple[str, str, list[int]], ...] = tuple((one.name, one.type, one.shape) for one in given)
         # The public `run` checks names again, for 2 of the 12 us of a call with one row.
         inner = getattr(self._native, "_sess", None)
         self._call = self._native.run if inner is None else inner.run
@@ -89,7 +88,8 @@ class Session:
 
     graph: the bytes of `PredictorGraph.onnx`.
 
-    A row's answer has the same bits whatever batch it comes in. Threads may share it. Raises ModelError if it is no such graph.
+    A row's answer has the same bits whatever batch it comes in. Threads may share it.
+    Raises ModelError if it is no such graph.
     """
 
     __slots__ = ("_columns", "_run", "inputs", "one_by_one", "outputs")
@@ -135,7 +135,9 @@ class Session:
             if tensor is None:
                 if not is_null_name(name):
                     raise self._missing(column)
-                tensor = _PRESENT if rows == 1 else np.zeros(rows, np.bool_)
+                if rows == 1:
+                    continue  # the graph takes it to have a value
+                tensor = np.zeros(rows, np.bool_)
             if len(tensor) != rows:
                 raise InputError(f"{name}: {len(tensor)} rows; allowed: {rows}, as features has; check the arrays")
             feeds[name] = tensor
@@ -163,9 +165,6 @@ class Session:
         blank = {name: np.zeros((1, *one.shape[1:]), one.dtype) for name, one in feeds.items()}
         blank = {name: one.astype(str).astype(object) if one.dtype == object else one for name, one in blank.items()}
         return {name: one[:0] for name, one in zip(self.outputs, self._run(blank), strict=True)}
-
-
-_PRESENT = np.zeros(1, np.bool_)
 
 
 def same_bits(one: Sequence[Tensor], other: Sequence[Tensor]) -> bool:

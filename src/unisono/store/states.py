@@ -210,7 +210,6 @@ def _open(directory: Path, views: int, mode: Mode, map_bytes: int) -> lmdb.Envir
         readonly=mode == "read",
         sync=mode != "temporary",
         metasync=mode != "temporary",
-        writemap=mode == "temporary",
         # The kernel's states are large and read at random: reading ahead would only fill the cache with others.
         readahead=False,
         max_readers=512,

@@ -32,7 +32,7 @@ def emit_estimator(emit: Emitter, model: Any, table: Table) -> Task:
 
         names = {f"{place}": Float64 for place in range(len(table))}
         return lightgbm.emit_model(emit, lightgbm.read(model, names, list(names)), matrix)
-    if getattr(model, "n_outputs_", 1) != 1:
+    if _has_several_outputs(model):
         raise ModelError(f"model: {kind} with several outputs; allowed: one; fit one model an output")
     if kind in _REGRESSORS:
         scores, link = _REGRESSORS[kind]
@@ -53,6 +53,12 @@ def _is_lightgbm(model: Any) -> bool:
     return any(kind.__module__.startswith("lightgbm.") for kind in type(model).__mro__)
 
 
+def _has_several_outputs(model: Any) -> bool:
+    if hasattr(model, "classes_"):
+        return isinstance(model.classes_, list)
+    return getattr(model, "n_outputs_", 1) != 1 or (np.ndim(getattr(model, "coef_", 0)) == 2 and len(model.coef_) > 1)
+
+
 def _has_logistic_loss(model: Any) -> bool:
     if getattr(model, "init", None) not in (None, "zero"):
         raise ModelError(f"model: {type(model).__name__} with init=; allowed: without; leave it out")
@@ -65,7 +71,10 @@ def _number(emit: Emitter, column: str) -> Task:
 
 
 def _by_scores(emit: Emitter, model: Any, scores: str) -> Task:
-    """A sigmoid of one score, or a softmax of many."""
+    """A sigmoid of one score, or a softmax of many; one model for each of many classes: their sigmoids, normalised."""
+    if len(model.classes_) > 2 and type(model).__name__ == "SGDClassifier":
+        weights = exponential.sigmoid(emit, scores)
+        return _by_probabilities(emit, model, emit("Div", weights, exponential.sum_in_order(emit, weights, axis=1)))
     if len(model.classes_) > 2:
         return _by_probabilities(emit, model, exponential.softmax(emit, scores))
     score = emit("Reshape", scores, emit.constant(np.array([-1])))
