@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,12 @@ from unisono.spec.view import FeatureView
 if TYPE_CHECKING:
     from unisono.drivers.memory import point_in_time, stream
     from unisono.drivers.project import load
+    from unisono.models.helpers import category, fill_null, is_null
 
 __version__ = "0.1.0"
+
+# onnxruntime sends telemetry as soon as anything imports it, ndonnx for one, unless this is set before.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 __all__ = [
     "Bool",
@@ -47,8 +52,11 @@ __all__ = [
     "Transform",
     "UnisonoError",
     "__version__",
+    "category",
     "count",
+    "fill_null",
     "first",
+    "is_null",
     "last",
     "load",
     "max",
@@ -65,6 +73,9 @@ __all__ = [
 
 # What runs things needs numpy, polars and more; whoever only defines, or asks for --help, does not wait for them.
 _LAZY = {
+    "category": "unisono.models.helpers",
+    "fill_null": "unisono.models.helpers",
+    "is_null": "unisono.models.helpers",
     "load": "unisono.drivers.project",
     "point_in_time": "unisono.drivers.memory",
     "stream": "unisono.drivers.memory",

@@ -72,7 +72,8 @@ def test_parity_finds_no_differing_bit(project: Project) -> None:
     assert (report.requests, report.differing_bits, report.first) == (200, 0, None)
 
 
-@pytest.mark.parametrize("plant", [None, "drop-event:online", "swap-events:online", "change-weight:online"])
+@pytest.mark.slow
+@pytest.mark.parametrize("plant", [None, "swap-events:online"])
 def test_online_parity_in_several_processes_is_the_same(
     project: Project, monkeypatch: pytest.MonkeyPatch, plant: str | None
 ) -> None:

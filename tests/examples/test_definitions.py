@@ -57,8 +57,9 @@ def test_the_label_is_lateness_and_null_for_who_never_arrives(folder: Path) -> N
 
 
 def test_an_arrival_is_known_from_its_report_on(folder: Path) -> None:
-    # Lands at 13:30 in Chicago, 14:30 in New York; the flights after it are asked about at 14:20 and at 14:50.
-    rows = frame(folder, {"arr_delay": 20}, {"sched_dep_time": 1620}, {"sched_dep_time": 1720})
+    # It lands at 14:50, and as the first of the file it is one that is reported late: at 15:20.
+    after = [{"sched_dep_time": at, "arr_delay": None} for at in (1719, 1720)]
+    rows = frame(folder, {"arr_delay": 20}, *after)
     assert rows["by_carrier__count_1h"].to_list() == [0, 0, 1]
     assert rows["plane_in__arr_delay_last_all"].to_list() == [None, None, 20]
 

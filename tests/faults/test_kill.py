@@ -93,6 +93,7 @@ def features(project: Project) -> dict[tuple[str, bytes], bytes]:
     }
 
 
+@pytest.mark.slow
 def test_a_killed_stream_ends_as_an_undisturbed_one(project: Project, tmp_path: Path) -> None:
     chance = random.Random(9)
     undisturbed = tmp_path / "undisturbed"
@@ -117,6 +118,7 @@ def test_a_killed_stream_ends_as_an_undisturbed_one(project: Project, tmp_path: 
     assert (report.position, report.rows, report.requests) == (position, 0, 0)
 
 
+@pytest.mark.slow
 def test_an_interrupted_stream_stops_after_a_commit_and_says_so(project: Project) -> None:
     import shutil
     import signal

@@ -162,7 +162,7 @@ ALL = graph_of(one_column_model("z"), un.transform(everything))
 def test_a_row_is_encoded_as_in_a_frame() -> None:
     frame = pl.DataFrame({**ROW, "asked_at": ROW["sched_dep"]} | {"fare": 199.99, "dist": 700.0})
     arrays, wanted = ALL.encode_row(ROW), ALL.encode(frame)
-    assert arrays.keys() == wanted.keys()
+    assert arrays.keys() == {name for name in wanted if not name.endswith(".null")}
     for name, array in arrays.items():
         assert array.dtype == wanted[name].dtype
         assert array.tolist() == wanted[name].tolist()

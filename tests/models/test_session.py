@@ -107,6 +107,8 @@ def test_what_is_not_said_to_be_null_is_not() -> None:
     session = Session(HOUR.onnx)
     says = session.run(np.zeros((2, 6)), {"sched_dep": np.array([0, 7_200_000_000])})
     assert says["prediction"].tolist() == [0.0, 2.0]
+    one = session.run(np.zeros((1, 6)), {"sched_dep": np.array([7_200_000_000])})
+    assert one["prediction"].tolist() == [2.0]
 
 
 def test_a_missing_column_is_named() -> None:

@@ -15,6 +15,7 @@ PUBLIC = {
     *("String", "Int64", "Float64", "Bool", "Timestamp", "Decimal"),
     *("count", "sum", "mean", "var", "std", "min", "max", "range", "first", "last"),
     *("load", "point_in_time", "stream"),
+    *("category", "fill_null", "is_null"),
     *("UnisonoError", "DefinitionError", "InputError", "StateError", "StoreError", "ModelError", "ParityError"),
     "__version__",
 }

@@ -24,6 +24,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+TENDED_S = 1.0
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -51,16 +53,24 @@ class Application:
 
     predictors: by name.
     limits:     of each request.
+    tend:       called every second while it serves and once at its end, e.g. to write down what was answered.
     """
 
-    def __init__(self, predictors: Mapping[str, OnlinePredictor], limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        predictors: Mapping[str, OnlinePredictor],
+        limits: Limits | None = None,
+        *,
+        tend: Callable[[], None] = lambda: None,
+    ) -> None:
         self._predictors = predictors
         self._limits = limits or Limits()
+        self._tend = tend
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection event, as the ASGI specification has it."""
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await self._live(receive, send)
         elif scope["type"] == "http":
             status, body = await self._respond(scope, receive)
             await _send(send, status, body)
@@ -92,6 +102,15 @@ class Application:
             raise RefusalError(404, "no_such_predictor", f"{path}: no such predictor is served; {allowed}")
         _require(method, "POST", path)
         return encode(predictor.answer(await read_body(scope, receive, self._limits)))
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        end = asyncio.ensure_future(receive())
+        while not end.done():
+            await asyncio.wait([end], timeout=TENDED_S)
+            self._tend()
+        await send({"type": "lifespan.shutdown.complete"})
 
     def _health(self, path: str) -> bytes:
         if path == "/health/ready":
@@ -165,11 +184,3 @@ async def _send(send: Send, status: int, body: bytes) -> None:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-async def _live(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

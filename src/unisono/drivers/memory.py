@@ -37,6 +37,16 @@ def point_in_time(
 
     Returns every request column, then the features, a row a request, in the requests' order.
     Raises DefinitionError, InputError. Cost: one pass over the events a view, by key, on all cores.
+
+    >>> from datetime import UTC, datetime
+    >>> import unisono as un
+    >>> taps = un.Source("taps", {"user": un.String, "cents": un.Int64}, event_time="at", ingest_time="known_at")
+    >>> view = un.FeatureView("by_user", taps, key="user", windows="1h", aggregations=un.sum("cents"))
+    >>> noon, half_past, one = (datetime(2024, 5, 1, *time, tzinfo=UTC) for time in ((12,), (12, 30), (13,)))
+    >>> events = pl.DataFrame({"user": "ada", "cents": [5, 7], "at": [noon, noon], "known_at": [noon, one]})
+    >>> asked = pl.DataFrame({"user": "ada", "asked_at": [half_past, one]})
+    >>> point_in_time([view], asked, {"taps": events}, time="asked_at")["by_user__cents_sum_1h"].to_list()
+    [5.0, 0.0]
     """
     return join_features(make_ready(_named_once(views)), RequestTable(requests, time), events)
 
@@ -63,6 +73,16 @@ def stream(
 
     Yields frames of answered requests, in the order of their times. Their union equals `point_in_time`, bit for bit.
     Raises DefinitionError, InputError.
+
+    >>> from datetime import UTC, datetime
+    >>> import unisono as un
+    >>> taps = un.Source("taps", {"user": un.String}, event_time="at")
+    >>> view = un.FeatureView("by_user", taps, key="user", windows="1h", aggregations=un.count())
+    >>> times = [datetime(2024, 5, 1, 12, minute, tzinfo=UTC) for minute in (0, 10, 20)]
+    >>> events = pl.DataFrame({"user": "ada", "at": times})
+    >>> asked = pl.DataFrame({"user": "ada", "asked_at": times[:2]})
+    >>> [frame["by_user__count_1h"].to_list() for frame in stream([view], asked, {"taps": events}, time="asked_at")]
+    [[1.0], [2.0]]
     """
     if batch < 1:
         raise InputError(f"batch: {quoted(batch)}; allowed: a whole number from 1; leave it out")

@@ -77,6 +77,9 @@ class Answer:
     features: Matrix
 
 
+Note = Callable[[Mapping[str, Value], Answer], None]
+
+
 def now_us() -> int:
     """The server's clock in microseconds."""
     return time_ns() // 1000
@@ -89,15 +92,23 @@ class OnlinePredictor:
     store:  with the states of its views, read afresh for each request.
     scorer: the version that answers.
     clock:  gives microseconds, for requests that do not say their time.
+    note:   called with each request and its answer, e.g. `ServedLog.add`; None: nothing is noted.
     """
 
     def __init__(
-        self, ready: ReadyPredictor, store: StateStore, scorer: Scores, *, clock: Callable[[], int] = now_us
+        self,
+        ready: ReadyPredictor,
+        store: StateStore,
+        scorer: Scores,
+        *,
+        clock: Callable[[], int] = now_us,
+        note: Note | None = None,
     ) -> None:
         self.ready = ready
         self.store = store
         self.scorer = scorer
         self._clock = clock
+        self._note = note
         self._decoder = RequestDecoder(ready.spec)
         self._reader = StateReader(store, ready.views)
         self._powers = {
@@ -120,12 +131,18 @@ class OnlinePredictor:
                 raise InputError(_too_old(self.ready.name, column, time, commit.time))
             features = self._reader.row(snapshot, request, time)
         request[column] = time
-        for name, power in self._powers.items():
-            digits = request[name]
-            request[name] = None if digits is None else digits / power
-        outputs = self.scorer.score_row(request, features)
+        outputs = self.scorer.score_row(self._with_floats(request) if self._powers else request, features)
         prediction = {name: values[0].tolist() for name, values in outputs.items()}
-        return Answer(prediction, self.scorer.version.id, commit.position, time, features)
+        answer = Answer(prediction, self.scorer.version.id, commit.position, time, features)
+        if self._note is not None:
+            self._note(request, answer)
+        return answer
+
+    def _with_floats(self, request: Mapping[str, Value]) -> Mapping[str, Value]:
+        """Decimals as the graph takes them: rounded once."""
+        digits = {name: request[name] for name in self._powers}
+        floats = {name: None if one is None else int(one) / self._powers[name] for name, one in digits.items()}
+        return {**request, **floats}
 
 
 def _too_old(predictor: str, column: str, time: int, known: int) -> str:

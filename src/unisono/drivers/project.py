@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import platform
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import polars as pl
 
-from unisono import __version__
 from unisono.connect.files import write_parquet
 from unisono.connect.log import Log, LogWriter
 from unisono.drivers import batch
@@ -35,22 +29,22 @@ from unisono.drivers.ingest import (
     read_requests,
     request_batch,
 )
+from unisono.drivers.interrupts import interruptible
 from unisono.drivers.predictors import ReadyPredictor, make_predictor_ready
 from unisono.features.frames import to_polars
 from unisono.features.places import Place
-from unisono.spec.active import Version
 from unisono.spec.errors import InputError, StoreError
 from unisono.spec.project import Definitions
-from unisono.spec.serialize import to_json
 from unisono.spec.wording import did_you_mean, listing, quoted
 from unisono.store.versions import VersionStore
 
 if TYPE_CHECKING:  # each is loaded by the method that needs it: a training frame waits for no server
-    from unisono.drivers.online import OnlinePredictor
+    from unisono.drivers.online import Note, OnlinePredictor
     from unisono.drivers.parity import ParityReport
+    from unisono.drivers.registering import Registered
     from unisono.drivers.scoring import Scorer
+    from unisono.drivers.served import ServedLog
     from unisono.drivers.stream import StreamReport, StreamRun
-    from unisono.models import Verification
 
 
 def load(path: str | Path) -> Project:
@@ -64,18 +58,6 @@ def load(path: str | Path) -> Project:
     project = Project(root, config, definitions)
     project.check_bindings()
     return project
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A model that was registered.
-
-    version:      which answers from now on.
-    verification: how near its graph is to the fitted model.
-    """
-
-    version: Version
-    verification: Verification
 
 
 @dataclass(frozen=True)
@@ -187,23 +169,10 @@ class Project:
 
         Raises ModelError if the model cannot be imported, wants other inputs, or differs by more than the bound.
         """
-        from unisono.models import Session, build_graph, choose_golden, import_model, verify
+        from unisono.drivers.registering import register
 
-        ready = self.ready(predictor)
         rows = to_polars(sample, Place("sample"))
-        imported = import_model(model, inputs=ready.inputs, columns=columns)
-        graph = build_graph(ready.spec, ready.transforms, imported, ready.feature_names)
-        verification = verify(graph, imported, rows, bound=bound)
-        golden = choose_golden(Session(graph.onnx), graph.features_of(rows), graph.encode(rows, "sample"))
-        files = {
-            "spec.json": to_json(ready.spec, ready.graphs),
-            "graph.onnx": graph.onnx,
-            "golden.json": golden.to_bytes(),
-            "passport.json": _passport(verification),
-        }
-        version = self.versions.add(predictor, files)
-        self.versions.promote(version)
-        return Registered(version, verification)
+        return register(self.ready(predictor), self.versions, model, sample=rows, columns=columns, bound=bound)
 
     def scorer(self, predictor: str, version: str | None = None) -> Scorer:
         """A version ready to answer: the champion, or the one named. Raises StoreError if there is none."""
@@ -286,7 +255,7 @@ class Project:
 
         if ingest:
             self.ingest(progress=progress)
-        with self.open_stream(predictor) as run, _interruptible() as should_stop:
+        with self.open_stream(predictor) as run, interruptible() as should_stop:
             return run.advance(batch=batch or BATCH_ROWS, until=until, should_stop=should_stop, progress=progress)
 
     def open_stream(self, predictor: str) -> StreamRun:
@@ -302,16 +271,28 @@ class Project:
 
     def predictions(self, predictor: str) -> pl.DataFrame:
         """What the stream answered: request columns, position, version, feature bits, `prediction.NAME` columns."""
-        blocks = Log(self._stream_path(predictor) / "predictions").read()
+        return self._predicted(predictor, self._stream_path(predictor) / "predictions", f"unisono stream {predictor}")
+
+    def served(self, predictor: str) -> pl.DataFrame:
+        """What the server answered, if unisono.toml says `log = true` in [serve]: the same columns."""
+        return self._predicted(predictor, self._served_path(predictor), "unisono serve")
+
+    def _served_path(self, predictor: str) -> Path:
+        return self.store_path / "served" / predictor
+
+    def _predicted(self, predictor: str, path: Path, command: str) -> pl.DataFrame:
+        blocks = Log(path).read() if path.is_dir() else ()
         frames = [part.frame for block in blocks for part in block.parts]
         if not frames:
-            raise StoreError(f"predictor {predictor}: nothing is predicted yet; run `unisono stream {predictor}`")
+            raise StoreError(f"predictor {predictor}: nothing is predicted yet; run `{command}`")
         return pl.concat(frames)
 
     # Online -----------------------------------------------------------------------------------------------------------
 
-    def online(self, predictor: str) -> OnlinePredictor:
+    def online(self, predictor: str, *, note: Note | None = None) -> OnlinePredictor:
         """The predictor over its stream's state, to answer single requests in this process.
+
+        note: called with each request and its answer.
 
         Raises StoreError if there is no version or no state yet.
         """
@@ -319,7 +300,8 @@ class Project:
         from unisono.store.states import StateStore
 
         ready, scorer = self.ready(predictor), self.scorer(predictor)
-        return OnlinePredictor(ready, StateStore(self._stream_path(predictor) / "state", ready.identities), scorer)
+        store = StateStore(self._stream_path(predictor) / "state", ready.identities)
+        return OnlinePredictor(ready, store, scorer, note=note)
 
     def serve(
         self,
@@ -343,8 +325,19 @@ class Project:
             )
         settings = self.config.serve
         limits = Limits(settings.max_body_bytes, settings.body_timeout_s)
-        application = Application({name: self.online(name) for name in names}, limits)
-        Server(application, host or settings.host, settings.port if port is None else port, announce).serve_forever()
+        with ExitStack() as stack:
+            logs = {name: self._serving_log(name, stack) for name in names if settings.log}
+            predictors = {name: self.online(name, note=logs[name].add if settings.log else None) for name in names}
+            application = Application(predictors, limits, tend=lambda: _write_all(logs.values()))
+            where = (host or settings.host, settings.port if port is None else port)
+            Server(application, *where, announce).serve_forever()
+
+    def _serving_log(self, predictor: str, stack: ExitStack) -> ServedLog:
+        from unisono.drivers.served import ServedLog
+
+        log = ServedLog(self.ready(predictor), self._served_path(predictor))
+        stack.callback(log.close)
+        return log
 
     # Proof ------------------------------------------------------------------------------------------------------------
 
@@ -364,29 +357,6 @@ class Project:
         return run_parity(self.ready(predictor), Log(self.log_path), scorer, plant=plant, progress=progress)
 
 
-def _passport(verification: Verification) -> bytes:
-    """What was measured where this artifact was made."""
-    target = f"{platform.machine()}-{platform.system().lower()}"
-    libraries = {"unisono": __version__, **{name: version_of(name) for name in ("onnxruntime", "numpy")}}
-    measured = {"verification": verification.as_dict(), "versions": libraries}
-    return msgspec.json.encode({"format": 1, "targets": {target: measured}}, order="sorted")
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Says whether SIGINT came, so that the commit under way can be finished. A second one interrupts at once."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def ask(number: int, frame: object) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _write_all(logs: Iterable[ServedLog]) -> None:
+    for log in logs:
+        log.write()

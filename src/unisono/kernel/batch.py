@@ -185,7 +185,7 @@ def fold(descriptor: int, slot: int, event: int) -> int:
     retractions = load(descriptor, EVENT_RETRACTION)
     if retractions != 0 and load_byte(retractions, event) != 0:
         if not remembered:
-            return note_time(descriptor, slot, ingest)
+            return fold_late_retraction(descriptor, slot, time, ingest)
         identity = load(load(descriptor, EVENT_ID), event)
         return fold_retraction(descriptor, slot, time, identity, ingest)
     row = stage(descriptor, event, time)
@@ -194,11 +194,13 @@ def fold(descriptor: int, slot: int, event: int) -> int:
     return fold_late_event(descriptor, slot, row, ingest)
 
 
-def note_time(descriptor: int, slot: int, ingest: int) -> int:
-    """A retraction beyond memory: nothing but the log's time goes on."""
+def fold_late_retraction(descriptor: int, slot: int, time: int, ingest: int) -> int:
+    """A retraction beyond memory does nothing, but a read so far back that it could have mattered is refused."""
     state = state_of(descriptor, slot)
     if state != FULL:
         store(state, STATE_NOW, larger(load(state, STATE_NOW), ingest))
+        if load(load(descriptor, PLAN), PLAN_HAS_ALL) == 0:
+            store(state, STATE_LOST, larger(load(state, STATE_LOST), time))
     return state
 
 

@@ -132,7 +132,9 @@ def _number_values(graph: GraphProto) -> None:
         node.output[:] = [number(name) for name in node.output]
     for one in graph.initializer:
         one.name = number(one.name)
-    _replace(graph.initializer, sorted(graph.initializer, key=lambda one: (one.name in fixed, len(one.name), str(one.name))))
+    _replace(
+        graph.initializer, sorted(graph.initializer, key=lambda one: (one.name in fixed, len(one.name), str(one.name)))
+    )
 
 
 def _strip(graph: GraphProto) -> None:
