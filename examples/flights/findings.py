@@ -20,9 +20,9 @@ class Step:
     seconds: float
 
     @property
-    def rate(self) -> float:
-        """Rows a second."""
-        return self.rows / self.seconds if self.seconds else float("inf")
+    def rate(self) -> str:
+        """Rows a second, as it is shown; nothing for a step that found its work done."""
+        return f"{self.rows / self.seconds:,.0f}" if self.seconds > 0.05 else "-"
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def _claims(found: Findings) -> str:
 
 
 def _steps(found: Findings) -> str:
-    rows = [[escape(s.name), f"{s.rows:,}", f"{s.seconds:,.2f}", f"{s.rate:,.0f}"] for s in found.steps]
+    rows = [[escape(s.name), f"{s.rows:,}", f"{s.seconds:,.2f}", s.rate] for s in found.steps]
     return f"<h2>The run</h2>{_table(['step', 'rows', 'seconds', 'rows a second'], rows)}"
 
 

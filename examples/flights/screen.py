@@ -76,7 +76,7 @@ class Screen:
         yield running
         step = running.remove()
         self.steps.append(step)
-        self._console.print(f"{step.name:<32}{step.rows:>10,} rows {step.seconds:>8.2f} s {step.rate:>12,.0f} rows/s")
+        self._console.print(f"{step.name:<32}{step.rows:>10,} rows {step.seconds:>8.2f} s {step.rate:>12} rows/s")
 
     @contextmanager
     def step(self, name: str, rows: Callable[[Any], int] = len) -> Iterator[Running]:
@@ -94,7 +94,7 @@ class Screen:
             routes.add_row(route.name, f"{route.rows:,}", f"{route.compared:,}", f"{route.differing_bits:,}")
         steps = Table("step", "rows", "seconds", "rows/s")
         for step in found.steps:
-            steps.add_row(step.name, f"{step.rows:,}", f"{step.seconds:,.2f}", f"{step.rate:,.0f}")
+            steps.add_row(step.name, f"{step.rows:,}", f"{step.seconds:,.2f}", step.rate)
         for table in (steps, models, routes):
             for column in table.columns[1:]:
                 column.justify = "right"

@@ -223,9 +223,10 @@ def room_within(plan: int, front_words: int, capacity: int, tombstone_room: int)
     """The most rows that fit into `capacity` words."""
     stride = load(plan, PLAN_STRIDE)
     free = capacity - front_words - TOMBSTONE_WORDS * tombstone_room
-    room = free // stride
-    if room < BLOCKS_FROM_ROOM:
-        return room
+    if free // stride < BLOCKS_FROM_ROOM:
+        return free // stride
     per_block = BLOCK_ROWS * stride + 2 * load(plan, PLAN_EXTREMES)
-    room = free // per_block * BLOCK_ROWS
+    blocks = free // per_block
+    rest = (free - blocks * per_block) // stride  # rows of a block that is not full take no words for its extremes
+    room = blocks * BLOCK_ROWS + (rest if rest < BLOCK_ROWS else BLOCK_ROWS - 1)
     return room if room >= BLOCKS_FROM_ROOM else BLOCKS_FROM_ROOM - 1
