@@ -32,7 +32,7 @@ venv: $(VENV)/.installed  ## the environment, with everything in constraints.txt
 kernel: $(KERNEL)  ## the compiled kernel of this machine
 
 demo: $(KERNEL)  ## the flights example, from events to predictions
-	$(BIN)/python examples/flights/demo.py
+	$(BIN)/python -m examples.flights.demo
 
 test: check $(KERNEL)  ## all checks, then all tests but the soak (under 15 minutes)
 	$(PYTEST)

@@ -97,7 +97,12 @@ def test_a_project_serves_what_it_streams_and_keeps_what_it_served(
     servers: Queue[Server] = Queue()
     addresses: Queue[str] = Queue()
     start = Server.serve_forever
-    monkeypatch.setattr(Server, "serve_forever", lambda server: (servers.put(server), start(server))[1])
+
+    def noticed(server: Server) -> None:
+        servers.put(server)
+        start(server)
+
+    monkeypatch.setattr(Server, "serve_forever", noticed)
     thread = threading.Thread(target=project.serve, kwargs={"announce": addresses.put})
     thread.start()
     try:
