@@ -164,7 +164,7 @@ def root_ties(draw: st.DrawFn) -> Case:
 @st.composite
 def wide_floats(draw: st.DrawFn) -> Case:
     """Few values anywhere in float64, so that squares span all of its range, twice over."""
-    numbers = st.builds(math.ldexp, st.integers(-(2**53), 2**53), st.integers(-1127, 971))
+    numbers = st.builds(math.ldexp, st.integers(1 - 2**53, 2**53 - 1), st.integers(-1127, 971))
     return case_of(FLOAT, draw(st.lists(numbers, min_size=1, max_size=6)))
 
 

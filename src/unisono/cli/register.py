@@ -15,7 +15,8 @@ from unisono.cli.progress import progress
 if TYPE_CHECKING:
     import polars as pl
 
-    from unisono.drivers.project import Project, Registered
+    from unisono.drivers.project import Project
+    from unisono.drivers.registering import Registered
 
 EXAMPLES = (
     "unisono register late train:fit",
