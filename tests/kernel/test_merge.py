@@ -44,6 +44,14 @@ def test_what_parts_say_of_each_other_holds(engine: Engine, told: str, choices: 
     judge_merges(engine, Case(PLAN, 1, items, cuts, choices[: len(cuts)]))
 
 
+def test_a_read_further_back_does_not_overlook_what_a_later_part_retracted_long_ago(engine: Engine) -> None:
+    """It may be refused, but it must not hold the event: the later part alone knew of its retraction."""
+    finite = Plan((Column("fixed"),), (2, 3), (Output("last", 0, 0),), True, 5)
+    late = [event(51, 51, 0, identity, retracts=True) for identity in (0, -1)]
+    items = (event(23, 23, 1, 7), event(23, 23, 0, 7, retracts=True), *late)
+    judge_merges(engine, Case(finite, 1, items, (1, len(items)), (0, 0)))
+
+
 def test_nothing_merges_with_anything(engine: Engine) -> None:
     session = engine.open(PLAN, 1)
     session.feed([event(1, 1, 5, 7)])
