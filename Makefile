@@ -57,7 +57,7 @@ docs: $(KERNEL)  ## run every example in the documentation
 	$(PYTEST) tests/docs
 
 soak: $(KERNEL)  ## the long tests
-	$(PYTEST) -m soak --timeout 0
+	UNISONO_ROUNDS=soak $(PYTEST) -m "soak or not soak" --timeout 0 tests/kernel tests/faults tests/drivers
 
 wheels: $(VENV)/.installed  ## a wheel for every platform, into dist/
 	$(BIN)/python -m unisono.kernel.build $(addprefix --target ,$(WHEEL_TARGETS)) --out build/wheel
