@@ -6,7 +6,6 @@ log is cut into ranges, one process each: the state at the start of a range is f
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from unisono.connect.log import Log
 from unisono.drivers.comparing import Answers
+from unisono.drivers.cores import usable_cores
 from unisono.drivers.fold import BEGINNING, PredictorFold
 from unisono.drivers.ingest import Progress, no_progress, request_topic
 from unisono.drivers.online import OnlinePredictor
@@ -64,7 +64,7 @@ def _cuts(ready: ReadyPredictor, log: ChangedLog) -> list[int]:
         if part.topic == request_topic(ready.name)
     ]
     asked = np.concatenate([*places, np.empty(0, np.int64)])
-    cores = len(os.sched_getaffinity(0)) if len(asked) >= WORTH_PROCESSES else 1
+    cores = usable_cores() if len(asked) >= WORTH_PROCESSES else 1
     return [0, *(int(asked[len(asked) * part // cores]) for part in range(1, cores)), log.end.position]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from unisono.drivers.cores import usable_cores
 from unisono.drivers.rounds import Order, Rounds, interleave
 from unisono.drivers.views import Deriving, ReadyView, by_source, make_ready
 from unisono.features import answers, keys
@@ -164,7 +164,7 @@ def _by_key(table: EventTable, event_codes: keys.Codes, requests: Requests, slot
 
 def _pieces(order: Order, begins: Order) -> list[Order]:
     """The operations in about equal pieces, one a core, never parting a key."""
-    cores = len(os.sched_getaffinity(0)) if len(order) >= _WORTH_THREADS else 1
+    cores = usable_cores() if len(order) >= _WORTH_THREADS else 1
     targets = np.linspace(0, len(order), cores + 1)[1:-1]
     cuts = begins[np.searchsorted(begins, targets)]
     return [piece for piece in np.split(order, cuts) if len(piece)] or [order]
