@@ -35,6 +35,7 @@ from unisono.kernel.layout import (
     STATE_TAILS,
     STATE_TOMBSTONE_ROOM,
     STATE_TOMBSTONES,
+    TOMBSTONE_WORDS,
     UNSET,
     accumulator,
     accumulator_words,
@@ -55,6 +56,7 @@ from unisono.kernel.rows import (
     open_row,
     put_tombstone,
     seek,
+    tombstones_address,
     tombstones_until,
 )
 from unisono.kernel.slab import FULL, block_size, free_block, size_for, take_block
@@ -226,6 +228,10 @@ def room_for_tombstone(descriptor: int, slot: int, state: int) -> int:
     if not keeps_all:
         expired = tombstones_until(state, load(state, STATE_NOW) - load(plan, PLAN_HORIZON))
         if expired > 0:
+            if load(state, STATE_FLAGS) & FLAG_PARTIAL != 0:
+                # The earlier side of a merge may still hold the event: a read so far back has to be refused.
+                newest = load(tombstones_address(state), TOMBSTONE_WORDS * (expired - 1))
+                store(state, STATE_LOST, larger(load(state, STATE_LOST), newest))
             drop_tombstones(state, expired)
             return state
     room = load(state, STATE_COUNT) + 1
