@@ -2,7 +2,7 @@
 
 Every formulation of every peer is first run once and its answer compared with unisono's. The fastest right one of each
 peer, its usual one, and all that come near the fastest of all are then timed, in turn with unisono. The best of them is
-`fastest_peer`.
+`fastest_peer`. `floor` computes nothing: Polars reads the inputs and writes the finished answer.
 """
 
 from __future__ import annotations
@@ -64,6 +64,11 @@ class Contestant:
     def figures(self) -> Result:
         return {"s": round(self.wall_s, 3), "cpu_s": round(self.cpu_s, 3), "peak_mb": round(self.peak_mb, 1)}
 
+    @property
+    def usual(self) -> bool:
+        """Whether it is the usual formulation of its engine."""
+        return self.formulation == PEERS[self.engine][0]
+
     def run(self, workload: Workload, out: Path, *, limit_s: float = FOREVER_S) -> Measured:
         module = "unisono_frame" if self.engine == "unisono" else f"peers.{self.engine}_frame"
         formulation = [self.formulation] if self.formulation else []
@@ -100,9 +105,7 @@ def choose(workload: Workload, peers: Sequence[str], ours: Path) -> list[Contest
     return [
         contestant
         for contestant in right
-        if contestant.first_s <= near_s
-        or contestant in leaders.values()
-        or contestant.formulation == PEERS[contestant.engine][0]
+        if contestant.first_s <= near_s or contestant in leaders.values() or contestant.usual
     ]
 
 
@@ -117,7 +120,13 @@ def race(contestants: Sequence[Contestant], workload: Workload, runs: int, out: 
             say(f"  run {turn + 1}, {contestant.name}: {run.wall_s:.2f} s, {run.peak_mb:.0f} MB")
 
 
-def summarize(ours: Contestant, peers: Sequence[Contestant], workload: Workload) -> Result:
+def floor_s(workload: Workload, answer: Path, runs: int, out: Path) -> float:
+    """The seconds of reading and writing alone."""
+    files = [str(answer), str(workload.events_path), str(workload.requests_path), str(out)]
+    return median(run_process(["-m", "benchmarks.peers.floor_frame", *files]).wall_s for _ in range(runs))
+
+
+def summarize(ours: Contestant, peers: Sequence[Contestant], workload: Workload, *, floor_s: float) -> Result:
     fastest = min(peers, key=lambda contestant: contestant.wall_s)
     speedup, memory_ratio = fastest.wall_s / ours.wall_s, ours.peak_mb / fastest.peak_mb
     return {
@@ -137,6 +146,7 @@ def summarize(ours: Contestant, peers: Sequence[Contestant], workload: Workload)
         "speedup_target": SPEEDUP_TARGET,
         "memory_ratio": round(memory_ratio, 3),
         "memory_ratio_target": MEMORY_TARGET,
+        "floor_s": round(floor_s, 3),
         "met": speedup >= SPEEDUP_TARGET and memory_ratio <= MEMORY_TARGET,
         "peers": {peer.name: peer.figures for peer in peers},
     }
@@ -156,8 +166,10 @@ def main() -> None:
         if ours.run(workload, answer).code:
             sys.exit("unisono failed")
         contestants = choose(workload, peers, answer)
-        race([ours, *contestants], workload, arguments.runs, Path(folder) / "timed.parquet")
-    finish(summarize(ours, contestants, workload), as_json=arguments.json)
+        out = Path(folder) / "timed.parquet"
+        race([ours, *contestants], workload, arguments.runs, out)
+        floor = floor_s(workload, answer, arguments.runs, out)
+    finish(summarize(ours, contestants, workload, floor_s=floor), as_json=arguments.json)
 
 
 if __name__ == "__main__":

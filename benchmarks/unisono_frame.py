@@ -11,9 +11,8 @@ from benchmarks.definition import view
 
 
 def main(values: str, events: str, requests: str, out: str) -> None:
-    log, asked = pl.read_parquet(events), pl.read_parquet(requests)
     features = view("decimal" if values == "decimal" else "float")
-    un.point_in_time([features], asked, {"events": log}, time="time").write_parquet(out)
+    un.point_in_time([features], pl.read_parquet(requests), {"events": events}, time="time").write_parquet(out)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 import unisono as un
 from tests.drivers.logs import VIEWS, World, columns_as_matrix, expected, make_world, same_bits
+from unisono.connect.stored import StoredParquet
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -57,6 +59,32 @@ def test_no_events_and_no_requests_give_empty_windows_and_an_empty_frame() -> No
     assert frame.get_column("by_user__cents_mean_1h").null_count() == world.requests.height
     assert un.point_in_time(VIEWS, world.requests.clear(), world.events, time="asked_at").height == 0
     assert list(un.stream(VIEWS, world.requests.clear(), world.events, time="asked_at")) == []
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_events_in_parquet_files_give_the_same(tmp_path: Path, shuffled: bool) -> None:
+    world = make_world(5)
+    events = {name: table.sample(fraction=1, shuffle=shuffled, seed=1) for name, table in world.events.items()}
+    frame = un.point_in_time(VIEWS, world.requests, events, time="asked_at")
+    for name, table in events.items():
+        table.write_parquet(tmp_path / f"{name}.parquet", row_group_size=37)
+    stored = {name: str(tmp_path / f"{name}.parquet") for name in events}
+    assert same_bits(un.point_in_time(VIEWS, world.requests, stored, time="asked_at"), frame)
+
+
+def test_a_file_of_events_that_is_missing_or_no_parquet_or_changes_is_refused(tmp_path: Path) -> None:
+    world, path = make_world(5), tmp_path / "logins.parquet"
+    view = VIEWS[2:]
+    with pytest.raises(un.StoreError, match=r"logins\.parquet: there is no such file"):
+        un.point_in_time(view, world.requests, {"logins": path}, time="asked_at")
+    path.write_text("user,at\n")
+    with pytest.raises(un.InputError, match=r"logins\.parquet: not readable"):
+        un.point_in_time(view, world.requests, {"logins": path}, time="asked_at")
+    world.events["logins"].write_parquet(path)
+    stored = StoredParquet(path)
+    world.events["logins"].head(3).write_parquet(path)
+    with pytest.raises(un.InputError, match=r"logins\.parquet: changed while it was read"):
+        stored.read(stored.columns)
 
 
 def test_frames_of_other_libraries_give_the_same() -> None:

@@ -77,7 +77,7 @@ def read_requests(predictor: Predictor, path: Path) -> pl.DataFrame:
 def event_batch(source: Source, frame: pl.DataFrame) -> Batch:
     """Events on their way into the log, sorted by ingest time."""
     table = EventTable(frame, source)
-    return Batch(source_topic(source.name), table.frame, table.ingest, EVENT)
+    return Batch(source_topic(source.name), table.frame(), table.ingest, EVENT)
 
 
 def request_batch(predictor: Predictor, frame: pl.DataFrame) -> Batch:

@@ -43,7 +43,7 @@ def label_column(label: Label, transforms: Sequence[TracedTransform], asked: Req
 def _truths(label: Label, table: EventTable, values: pl.Series) -> pl.DataFrame:
     """One row an event that counts: what it is about, from when it is known, its value, and when it is retracted."""
     ids, retractions = table.ids(), table.retractions()
-    on = key_frame(table.frame, {label.on: label.source.columns[label.on]}, table.place, label.source.timezone)
+    on = table.keys([label.on])
     rows = pl.DataFrame(
         [
             on.to_series().alias(_ON),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from unisono.connect.stored import StoredParquet
 from unisono.drivers.cores import usable_cores
 from unisono.drivers.rounds import Order, Rounds, interleave
 from unisono.drivers.views import Deriving, ReadyView, by_source, make_ready
@@ -32,7 +34,8 @@ def point_in_time(
     views:    the features, in the order of their columns.
     requests: a frame with the views' key columns and `time`; anything with Arrow's PyCapsule interface.
     events:   source name -> frame with the columns of that source, in any order; rows of equal ingest time count in
-              the order of the frame.
+              the order of the frame. Or the path of a Parquet file: then only the columns that are needed are read,
+              one at a time, and none is kept, which takes half the memory.
     time:     the requests' column with the time of asking. A request sees what was ingested at or before it.
 
     Returns every request column, then the features, a row a request, in the requests' order.
@@ -56,11 +59,16 @@ def join_features(ready: Sequence[ReadyView], asked: RequestTable, events: Mappi
     _check_names(asked, ready)
     columns: dict[str, list[pl.Series]] = {}
     for source, of_source in by_source(ready).items():
-        deriving = Deriving(_table(source, of_source[0], events))
-        for view in of_source:
-            matrix = features_of(view, deriving.for_view(view), asked)
-            columns[view.name] = list(answers.feature_columns(view.plan.names, matrix))
+        columns.update(_columns_of(of_source, _table(source, of_source[0], events), asked))
     return asked.frame.hstack([column for view in ready for column in columns[view.name]])
+
+
+def _columns_of(views: Sequence[ReadyView], table: EventTable, asked: RequestTable) -> dict[str, list[pl.Series]]:
+    deriving = Deriving(table)
+    return {
+        view.name: answers.feature_columns(view.plan.names, features_of(view, deriving.for_view(view), asked))
+        for view in views
+    }
 
 
 def stream(
@@ -194,4 +202,5 @@ def _table(source: str, view: ReadyView, events: Mapping[str, object]) -> EventT
         step = did_you_mean(source, events, otherwise=f'pass events={{"{source}": frame}}')
         allowed = f"one a source (seen: {listing(events)})"
         raise InputError(f"events: no frame for source {quoted(source)}; allowed: {allowed}; {step}")
-    return EventTable(events[source], view.source)
+    given = events[source]
+    return EventTable(StoredParquet(Path(given)) if isinstance(given, str | Path) else given, view.source)

@@ -93,7 +93,8 @@ class Deriving:
         key = id(transform)  # two views may have different transforms of one name
         if key not in self._done:
             place, zone = self.table.place.frame, self.table.source.timezone
-            self._done[key] = derive([transform], self.table.frame, place, timezone=zone)
+            read = self.table.frame(name for columns in transform.reads.values() for name in columns)
+            self._done[key] = derive([transform], read, place, timezone=zone)
         return self._done[key]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -14,17 +14,28 @@ from unisono.kernel.layout import NAN_BITS
 Matrix = NDArray[np.float64]
 
 
-def feature_columns(names: Sequence[str], answers: Matrix) -> Iterable[pl.Series]:
+_BLOCK = 1 << 12  # rows that stay in the cache while they are turned into columns
+
+
+def feature_columns(names: Sequence[str], answers: Matrix) -> list[pl.Series]:
     """One Float64 series a feature; where the kernel said null there is none.
 
     names:   one a column of the matrix.
     answers: float64, requests x features.
     """
-    for index, name in enumerate(names):
-        values = np.ascontiguousarray(answers[:, index])
-        nulls = values.view(np.int64) == NULL_FLOAT_BITS
-        column = pl.Series(name, values)
-        yield column.set(pl.Series(nulls), None) if nulls.any() else column
+    columns = np.empty(answers.shape[::-1])
+    for start in range(0, len(answers), _BLOCK):
+        columns[:, start : start + _BLOCK] = answers[start : start + _BLOCK].T
+    return [_column(name, values) for name, values in zip(names, columns, strict=True)]
+
+
+def _column(name: str, values: NDArray[np.float64]) -> pl.Series:
+    nulls = values.view(np.int64) == NULL_FLOAT_BITS
+    if not nulls.any():
+        return pl.Series(name, values)
+    if np.count_nonzero(nulls) == np.count_nonzero(np.isnan(values)):
+        return pl.Series(name, values, nan_to_null=True)
+    return pl.Series(name, values).set(pl.Series(nulls), None)
 
 
 def matrix(frame: pl.DataFrame, names: Sequence[str]) -> Matrix:

@@ -1,13 +1,14 @@
 """Frames in: anything with Arrow's PyCapsule interface, as events of a source or as requests.
 
 A table gives its columns as arrays when they are asked for, checked against the schema; what nobody asks for costs
-nothing.
+nothing. Events may also lie outside memory: then each column is read when it is asked for, and none is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -50,21 +51,36 @@ def to_polars(frame: object, place: Place) -> pl.DataFrame:
     raise place.error(quoted(frame), allowed, "convert it, e.g. polars.DataFrame(...)")
 
 
+@runtime_checkable
+class StoredTable(Protocol):
+    """A table outside memory that does not change while it is read.
+
+    columns: the names of its columns.
+    """
+
+    columns: Sequence[str]
+
+    def read(self, columns: Sequence[str]) -> pl.DataFrame:
+        """Some of its columns, every row, in the same order each time."""
+        ...
+
+
 class EventTable:
     """Events of one source in log order: by ingest time, then as they came.
 
-    frame:  as `to_polars` takes it.
+    frame:  as `to_polars` takes it, or a StoredTable.
     source: whose events these are.
 
     Raises InputError for a missing column, event time or ingest time.
     """
 
-    __slots__ = ("_derived", "_frame", "ingest", "place", "source", "time")
+    __slots__ = ("_derived", "_given", "_order", "ingest", "place", "source", "time")
 
     def __init__(self, frame: object, source: Source) -> None:
         self.place = Place(f"events of source {source.name}")
         self.source = source
-        self._frame = to_polars(frame, self.place)
+        self._given = frame if isinstance(frame, StoredTable) else to_polars(frame, self.place)
+        self._order: pl.Series | None = None
         self._derived: dict[str, pl.Series] = {}
         self.time: Ints = self._instants(source.event_time)
         self.ingest: Ints = self.time if source.ingest_time is None else self._instants(source.ingest_time)
@@ -79,7 +95,9 @@ class EventTable:
     def _sort(self) -> None:
         order = np.argsort(self.ingest, kind="stable")
         same = self.ingest is self.time
-        self._frame = self._frame[pl.Series(order)]
+        self._order = pl.Series(order)
+        if isinstance(self._given, pl.DataFrame):  # put in order once; what is stored, each time it is read
+            self._given, self._order = self._given[self._order], None
         self.time = self.time[order]
         self.ingest = self.time if same else self.ingest[order]
 
@@ -87,12 +105,26 @@ class EventTable:
         return len(self.time)
 
     @property
-    def frame(self) -> pl.DataFrame:
-        """The rows in log order, as they were given."""
-        return self._frame
+    def columns(self) -> Sequence[str]:
+        """The names of the columns that were given."""
+        return self._given.columns
+
+    def frame(self, columns: Iterable[str] | None = None) -> pl.DataFrame:
+        """The rows in log order, as they were given.
+
+        columns: which of them; None: all. Raises InputError for one that is not there.
+        """
+        wanted = list(self.columns if columns is None else dict.fromkeys(columns))
+        missing = [name for name in wanted if name not in self.columns]
+        if missing:
+            raise self.place.missing(missing[0], self.columns)
+        if isinstance(self._given, pl.DataFrame):
+            return self._given.select(wanted)
+        read = self._given.read(wanted)
+        return read if self._order is None else read[self._order]
 
     def with_derived(self, columns: Iterable[pl.Series]) -> EventTable:
-        """The same events, with columns that transforms made of `frame`."""
+        """The same events, with columns that transforms made of them."""
         table = copy(self)
         table._derived = {**self._derived, **{column.name: column for column in columns}}
         return table
@@ -101,9 +133,7 @@ class EventTable:
         """A column in log order, as it was given or derived."""
         if column in self._derived:
             return self._derived[column]
-        if column not in self._frame.columns:
-            raise self.place.missing(column, self._frame.columns)
-        return self._frame.get_column(column)
+        return self.frame([column]).to_series()
 
     def values(self, column: str, dtype: DType) -> numbers.Numbers:
         """A column as the kernel folds it: float64 for Float64, else int64 (see `numbers.fixed`)."""
@@ -136,7 +166,8 @@ class EventTable:
     def keys(self, columns: Iterable[str]) -> pl.DataFrame:
         """Key columns in their one form (see `key_series`), a value in every row."""
         dtypes, zone = self.source.columns, self.source.timezone
-        return key_frame(self._frame, {name: dtypes[name] for name in columns}, self.place, zone)
+        wanted = {name: dtypes[name] for name in columns}
+        return key_frame(self.frame(wanted), wanted, self.place, zone)
 
 
 class RequestTable:
