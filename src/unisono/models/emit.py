@@ -16,6 +16,8 @@ _KINDS = {
     np.dtype(np.float64): TensorProto.DOUBLE,
     np.dtype(np.float32): TensorProto.FLOAT,
     np.dtype(np.int64): TensorProto.INT64,
+    np.dtype(np.int32): TensorProto.INT32,
+    np.dtype(np.uint8): TensorProto.UINT8,
     np.dtype(np.bool_): TensorProto.BOOL,
     np.dtype(object): TensorProto.STRING,
 }

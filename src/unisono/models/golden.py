@@ -19,11 +19,19 @@ Tensor = NDArray[Any]
 
 FORMAT = 1
 _ROWS = 64
-_KINDS = {"float64": np.float64, "int64": np.int64, "bool": np.bool_, "string": object}
+_KINDS = {
+    "float64": np.float64,
+    "float32": np.float32,
+    "int64": np.int64,
+    "int32": np.int32,
+    "uint8": np.uint8,
+    "bool": np.bool_,
+    "string": object,
+}
 
 
 class _Column(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """An array as text: float64 as hexadecimal, so that every bit is kept and can be read."""
+    """An array as text: floats as hexadecimal, so that every bit is kept and can be read."""
 
     name: str
     kind: str
@@ -121,7 +129,7 @@ def _kind(array: Tensor) -> str:
 
 def _texts(array: Tensor) -> list[str | int | bool]:
     flat = array.reshape(-1).tolist()
-    return [number.hex() for number in flat] if array.dtype == np.float64 else flat
+    return [number.hex() for number in flat] if array.dtype.kind == "f" else flat
 
 
 def _arrays(columns: Sequence[_Column]) -> dict[str, Tensor]:
@@ -132,8 +140,9 @@ def _array(column: _Column) -> Tensor:
     if math.prod(column.shape) != len(column.values):
         raise ValueError(f"{column.name}: {len(column.values)} values for the shape {column.shape}")
     kind = _KINDS[column.kind]
-    wanted = {"float64": str, "string": str, "int64": int, "bool": bool}[column.kind]
+    is_float = column.kind.startswith("float")
+    wanted = str if is_float or kind is object else bool if kind is np.bool_ else int
     if not all(type(one) is wanted for one in column.values):
         raise ValueError(f"{column.name}: values of another kind than {column.kind}")
-    values = [float.fromhex(str(one)) for one in column.values] if kind is np.float64 else column.values
+    values = [float.fromhex(str(one)) for one in column.values] if is_float else column.values
     return np.array(values, dtype=kind).reshape(column.shape)

@@ -192,9 +192,10 @@ class _Join:
 
 def _with_one_nan(answer: Var) -> Var:
     """The bits of a NaN depend on where in a batch it was computed, so all get the same."""
-    if answer.unwrap_tensor().dtype != np.float64:
+    kind = answer.unwrap_tensor().dtype
+    if kind not in (np.float64, np.float32):
         return answer
-    return op.where(op.isnan(answer), op.const(np.float64(np.nan)), answer)
+    return op.where(op.isnan(answer), op.const(np.array(np.nan, kind)), answer)
 
 
 def _constant(value: int | list[int]) -> Var:

@@ -47,10 +47,11 @@ class PredictorGraph:
 
     onnx:     the bytes of the ONNX model; the same for the same parts, on every machine. Inputs: `features`, float64,
               rows x features, NaN for null; `request.COLUMN` and `request.COLUMN.null`. Outputs: `prediction`, and
-              `probability` (of the second class) or `probabilities` (of each class) of a classifier.
+              `probability` (of the second class) or `probabilities` (of each class) of a classifier; for the task
+              "outputs" whatever the model names.
     name:     the predictor's.
-    task:     "regression", "binary" or "multiclass".
-    classes:  the labels in order; empty for a regression.
+    task:     "regression", "binary", "multiclass" or "outputs".
+    classes:  the labels in order; empty where there are none.
     features: the columns of `features`, in order.
     request:  the request columns that the graph reads, with dtypes.
     derived:  the columns that its transforms make, with dtypes.

@@ -11,7 +11,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from unisono.models.importers.base import ImportedModel
-from unisono.models.names import PREDICTION
 from unisono.models.predictor_graph import PredictorGraph
 from unisono.models.rows import mixed_rows
 from unisono.models.session import Session, bits
@@ -132,6 +131,7 @@ def _answers_of_model(imported: ImportedModel, sample: pl.DataFrame) -> Mapping[
 
 
 def _compare(says: Mapping[str, Tensor], wanted: Mapping[str, Tensor], bound: float) -> Verification:
+    _refuse_other_shapes(says, wanted)
     rows = len(next(iter(wanted.values())))
     numbers = [name for name, one in wanted.items() if one.dtype.kind == "f"]
     labels = [name for name, one in wanted.items() if one.dtype.kind != "f"]
@@ -150,6 +150,19 @@ def _compare(says: Mapping[str, Tensor], wanted: Mapping[str, Tensor], bound: fl
         bound=bound,
         worst=_worst(says, wanted, flipped, gaps) if differs.any() else None,
     )
+
+
+def _refuse_other_shapes(says: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Numbers of other shapes would be compared by broadcasting, and those of other widths by other bits."""
+    shown = {
+        place: {name: f"{one.dtype} {list(one.shape)}" for name, one in answers.items()}
+        for place, answers in (("graph", says), ("model", wanted))
+    }
+    if shown["graph"] != shown["model"]:
+        raise ModelError(
+            f"graph: gives {shown['graph']}, the model {shown['model']}; allowed: the same outputs of the same shapes; "
+            "report it with the model"
+        )
 
 
 def _rows_where(rows: int, unequal: list[Tensor]) -> NDArray[np.bool_]:
@@ -178,9 +191,9 @@ def _known(same: Tensor, gap: Tensor) -> Tensor:
 
 
 def _ordered(values: Tensor) -> Tensor:
-    """Float64 numbers as numbers whose difference counts the float64 numbers between."""
+    """Float numbers as numbers whose difference counts the floats of their own width between."""
     whole = bits(values)
-    return np.where(whole < 0, -(whole & np.int64(2**63 - 1)), whole).astype(np.longdouble)
+    return np.where(whole < 0, -(whole & np.iinfo(whole.dtype).max), whole).astype(np.longdouble)
 
 
 def _worst(
@@ -190,7 +203,9 @@ def _worst(
     gaps: Mapping[str, Mapping[str, Tensor]],
 ) -> Difference:
     if flipped.any():
-        return _difference(says, wanted, PREDICTION, int(flipped.argmax()))
+        row = int(flipped.argmax())
+        other = [name for name, one in wanted.items() if one.dtype.kind != "f" and np.any(says[name][row] != one[row])]
+        return _difference(says, wanted, other[0], row)
     name = max(gaps, key=lambda one: float(gaps[one]["smaller"].max()))
     return _difference(says, wanted, name, int(gaps[name]["smaller"].argmax()))
 

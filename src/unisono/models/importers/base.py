@@ -21,7 +21,7 @@ from unisono.spec.wording import did_you_mean, listing
 
 Tensor = NDArray[Any]
 Answers = Mapping[str, Tensor]
-Task = Literal["regression", "binary", "multiclass"]
+Task = Literal["regression", "binary", "multiclass", "outputs"]
 
 NUMBERS = ("Int64", "Float64", "Bool", "Decimal")
 """Names of the dtypes that enter a matrix."""
@@ -47,9 +47,10 @@ class Block:
 class ImportedModel:
     """A fitted model as a graph.
 
-    task:    what its outputs are: `prediction`; for "binary" also `probability`, of the second class; for
-             "multiclass" also `probabilities`, one a class.
-    classes: the labels in order; empty for a regression.
+    task:    what its outputs are: `prediction`, one number a row, or a row of them; for "binary" also `probability`,
+             of the second class; for "multiclass" also `probabilities`, one a class; for "outputs" whatever the graph
+             names, each with one row a request (labels and scores, embeddings, the outputs of an existing graph).
+    classes: the labels in order; empty where there are none.
     blocks:  the inputs of the graph.
     graph:   the bytes of an ONNX model.
     library: what fitted it, e.g. "lightgbm 4.7.0".
@@ -171,10 +172,13 @@ def labelled(task: Task, probabilities: Tensor, classes: Tensor) -> Answers:
     return {PREDICTION: classes[probabilities.argmax(axis=1)], **shown}
 
 
-def outputs_of(task: str, classes: Tensor) -> list[ValueInfoProto]:
-    """The outputs of a model's graph."""
+def outputs_of(task: str, classes: Tensor, *, numbers: int = 1) -> list[ValueInfoProto]:
+    """The outputs of a model's graph; for the task "outputs" the importer says them itself.
+
+    numbers: how many a regression gives for a row; one is a column, more are a matrix.
+    """
     if task == "regression":
-        return [value(PREDICTION, np.float64, "N")]
+        return [value(PREDICTION, np.float64, "N", *([numbers] if numbers > 1 else []))]
     labels = value(PREDICTION, classes.dtype.type if classes.dtype != object else object, "N")
     if task == "binary":
         return [labels, value(PROBABILITY, np.float64, "N")]
