@@ -11,7 +11,7 @@ KERNEL_SOURCES := $(wildcard src/unisono/kernel/*.py src/unisono/kernel/build/*.
 WHEEL_TARGETS := x86_64-linux aarch64-linux aarch64-macos x86_64-macos x86_64-windows
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernel demo test quick check format bench docs soak wheels clean
+.PHONY: help venv tools kernel demo test quick check format bench docs soak wheels clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 10
@@ -29,6 +29,21 @@ $(KERNEL): $(VENV)/.installed $(KERNEL_SOURCES)
 	$(BIN)/python -m unisono.kernel.build
 	@touch $@
 
+# What tests run that is no Python package; where it cannot be installed, its tests are skipped and say so.
+$(VENV)/.tools: $(VENV)/.installed
+	@missing="$$(test -x "$$(command -v qemu-aarch64-static)" || echo qemu-user-static) \
+		$$(ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo postgresql)"; \
+	if test -n "$$(echo $$missing)"; then \
+		if command -v apt-get >/dev/null && test "$$(id -u)" = 0; then \
+			echo "installing $$missing"; \
+			{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null 2>&1 \
+				|| echo "could not install $$missing: the tests that need it are skipped"; \
+		else \
+			echo "not root on a Debian: the tests that need $$missing are skipped"; \
+		fi; \
+	fi
+	@touch $@
+
 venv: $(VENV)/.installed  ## the environment, with everything in constraints.txt
 
 kernel: $(KERNEL)  ## the compiled kernel of this machine
@@ -36,7 +51,9 @@ kernel: $(KERNEL)  ## the compiled kernel of this machine
 demo: $(KERNEL)  ## the flights example, from events to predictions
 	$(BIN)/python -m examples.flights.demo
 
-test: check $(KERNEL)  ## all checks, then all tests but the soak (under 15 minutes)
+tools: $(VENV)/.tools  ## what tests need that is no Python package
+
+test: check $(KERNEL) $(VENV)/.tools  ## all checks, then all tests but the soak (under 15 minutes)
 	$(PYTEST)
 
 quick: $(KERNEL)  ## the fast tests (under a minute)
@@ -58,7 +75,7 @@ bench: $(KERNEL)  ## the benchmarks, against other tools
 docs: $(KERNEL)  ## run every example in the documentation
 	$(PYTEST) tests/docs
 
-soak: $(KERNEL)  ## the long tests
+soak: $(KERNEL) $(VENV)/.tools  ## the long tests
 	UNISONO_ROUNDS=soak $(PYTEST) -m "soak or not soak" --timeout 0 tests/kernel tests/faults tests/drivers
 
 wheels: $(VENV)/.installed  ## a wheel for every platform, into dist/
