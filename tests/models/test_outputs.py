@@ -86,7 +86,9 @@ def test_a_label_that_differs_is_shown_with_its_output(rows: pl.DataFrame) -> No
         rank[3, 1] += 1
         return {**said(rows), "rank": rank}
 
-    with pytest.raises(un.ModelError, match=r"in 1 of 400 labels; row 3, rank: the graph says \[1, 1\], the model"):
+    with pytest.raises(
+        un.ModelError, match=r"in 1 of 400 labels; row 3, rank: the graph says \[1, 0\], the model \[1, 1\]"
+    ):
         verify(graph_of(several_outputs()), without_answer(several_outputs(), answer=answer), rows)
 
 
