@@ -81,6 +81,11 @@ def train(frame: pl.DataFrame, columns: Sequence[str]) -> lgb.LGBMClassifier:
     return model.fit(matrix(rows, columns), truth(rows), feature_name=list(columns))
 
 
+def fit(frame: pl.DataFrame) -> lgb.LGBMClassifier:
+    """The demo's model, for `unisono register delay train:fit`."""
+    return train(frame, inputs([name for name in frame.columns if "__" in name]))
+
+
 def probability(model: lgb.LGBMClassifier, frame: pl.DataFrame, columns: Sequence[str]) -> np.ndarray:
     """The fitted model's own probability of lateness, a row."""
     return np.asarray(model.booster_.predict(matrix(frame, columns)))

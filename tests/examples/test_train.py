@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from examples.flights.train import SPLIT, after_split, before_split, matrix, probability, train
+from examples.flights.definitions import delay
+from examples.flights.train import SPLIT, after_split, before_split, fit, inputs, matrix, probability, train
 
 COLUMNS = ["hour", "seats"]
 
@@ -42,3 +43,17 @@ def test_the_same_frame_gives_the_same_model_and_the_future_does_not_count() -> 
     first, second = (probability(train(one, COLUMNS), rows, COLUMNS) for one in (rows, changed))
     assert (first == second).all()
     assert first.std() > 0.1
+
+
+def test_the_command_line_fits_the_demos_model() -> None:
+    columns = inputs(delay.feature_names)
+    known = frame(8760)
+    numbers = np.random.default_rng(4).normal(size=(known.height, len(columns)))
+    rows = known.with_columns(pl.DataFrame(numbers, schema=columns)).select("asked_at", *columns, "late")
+    rows = rows.with_columns(pl.lit(0.0).alias(name) for name in delay.feature_names if name not in columns)
+    assert (
+        fit(
+            rows.select("asked_at", *delay.feature_names, *set(columns) - set(delay.feature_names), "late")
+        ).feature_name_
+        == columns
+    )
