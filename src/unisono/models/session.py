@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,23 +24,46 @@ import onnxruntime
 
 Tensor = NDArray[Any]
 
-OPTIMISATION = "basic"
+OPTIMISATION: Literal["basic"] = "basic"
 """Constants are folded, nodes without effect dropped; nothing is fused, since fused operators round elsewhere."""
 
 _CHUNK = 1024  # rows a call: bounds the memory of a call, and the arrays stay in the cache
 _FATAL_ONLY = 4  # errors are raised, so they need not be printed as well
 
 
-def open_native(graph: bytes) -> Any:
+_LEVELS = {
+    "none": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    "basic": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "extended": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How onnxruntime runs a graph; everything but a verification runs it as OURS.
+
+    optimisation: what it may rewrite; more is fused at each level.
+    threads:      of one operator.
+    """
+
+    optimisation: Literal["none", "basic", "extended", "all"]
+    threads: int = 1
+
+
+OURS = Setting(OPTIMISATION)
+
+
+def open_native(graph: bytes, setting: Setting = OURS) -> Any:
     """A session of onnxruntime with our settings.
 
     Raises ModelError if the bytes are no graph that it can run.
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = setting.threads
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.graph_optimization_level = _LEVELS[setting.optimisation]
     options.enable_mem_pattern = False  # keeps a plan for every batch size it ever saw; costs nothing
     options.enable_cpu_mem_arena = False  # never gives back what the largest batch took; costs nothing
     options.log_severity_level = _FATAL_ONLY
@@ -54,15 +78,16 @@ def open_native(graph: bytes) -> Any:
 class Runner:
     """A graph and the quickest way through it.
 
-    graph: an ONNX model.
+    graph:   an ONNX model.
+    setting: how it is run.
 
     Threads may share it. Raises ModelError if it cannot be run.
     """
 
     __slots__ = ("_call", "_native", "inputs", "metadata", "outputs", "shapes")
 
-    def __init__(self, graph: bytes) -> None:
-        self._native = open_native(graph)
+    def __init__(self, graph: bytes, setting: Setting = OURS) -> None:
+        self._native = open_native(graph, setting)
         given = [*self._native.get_inputs(), *self._native.get_overridable_initializers()]
         self.inputs: tuple[str, ...] = tuple(one.name for one in given)
         self.outputs: tuple[str, ...] = tuple(one.name for one in self._native.get_outputs())
@@ -86,7 +111,8 @@ class Runner:
 class Session:
     """A predictor's graph, ready to answer.
 
-    graph: the bytes of `PredictorGraph.onnx`.
+    graph:   the bytes of `PredictorGraph.onnx`.
+    setting: how it is run.
 
     A row's answer has the same bits whatever batch it comes in. Threads may share it.
     Raises ModelError if it is no such graph.
@@ -94,8 +120,8 @@ class Session:
 
     __slots__ = ("_columns", "_run", "inputs", "one_by_one", "outputs")
 
-    def __init__(self, graph: bytes) -> None:
-        self._run = Runner(graph)
+    def __init__(self, graph: bytes, *, setting: Setting = OURS) -> None:
+        self._run = Runner(graph, setting)
         self.inputs: tuple[str, ...] = self._run.inputs
         self.outputs: tuple[str, ...] = self._run.outputs
         if "unisono.predictor" not in self._run.metadata:
