@@ -19,7 +19,7 @@ from unisono.spec.errors import (
 from unisono.spec.predictor import Label, Predictor
 from unisono.spec.source import Source
 from unisono.spec.transform import Transform, transform
-from unisono.spec.types import Bool, Decimal, Float64, Int64, String, Timestamp
+from unisono.spec.types import Bool, Decimal, Float64, Int64, String, Tensor, Timestamp
 from unisono.spec.view import FeatureView
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ __all__ = [
     "StateError",
     "StoreError",
     "String",
+    "Tensor",
     "Timestamp",
     "Transform",
     "UnisonoError",

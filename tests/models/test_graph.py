@@ -110,7 +110,7 @@ def test_what_is_no_number_cannot_be_read_as_one(column: str) -> None:
 
 
 def test_a_number_cannot_be_read_as_text() -> None:
-    model = without_answer(one_column_model("dist"), blocks=(Block("matrix", ("dist",), text=True),))
+    model = without_answer(one_column_model("dist"), blocks=(Block("matrix", ("dist",), kind="text"),))
     with pytest.raises(un.ModelError, match='reads "dist" as text; allowed: a String column'):
         graph_of(model)
 

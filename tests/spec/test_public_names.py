@@ -12,7 +12,7 @@ from unisono.spec import errors
 
 PUBLIC = {
     *("Source", "FeatureView", "Predictor", "Label", "Transform", "transform"),
-    *("String", "Int64", "Float64", "Bool", "Timestamp", "Decimal"),
+    *("String", "Int64", "Float64", "Bool", "Timestamp", "Decimal", "Tensor"),
     *("count", "sum", "mean", "var", "std", "min", "max", "range", "first", "last"),
     *("load", "point_in_time", "stream"),
     *("category", "fill_null", "is_null"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from unisono.spec.errors import UnisonoError
-from unisono.spec.types import DType
+from unisono.spec.types import DType, Tensor
 
 if TYPE_CHECKING:
     from unisono.drivers.project import Project
@@ -34,7 +34,16 @@ def example(project: Project, predictor: str) -> Mapping[str, object]:
     """A request: the last of the predictor's file, or values that only have the right types."""
     spec = project.definitions.predictors[predictor]
     columns = {name: dtype for name, dtype in spec.columns.items() if name != spec.time}
-    return _last(project, predictor, columns) or {name: _PLACEHOLDERS[dtype.name] for name, dtype in columns.items()}
+    return _last(project, predictor, columns) or {name: _placeholder(dtype) for name, dtype in columns.items()}
+
+
+def _placeholder(dtype: DType) -> object:
+    if not isinstance(dtype, Tensor):
+        return _PLACEHOLDERS[dtype.name]
+    value: object = 0
+    for side in reversed(dtype.shape):
+        value = [value] * side
+    return value
 
 
 def _last(project: Project, predictor: str, columns: Mapping[str, DType]) -> Mapping[str, object] | None:

@@ -1,6 +1,7 @@
 """Tables in files: Parquet, CSV and JSON lines in, Parquet out.
 
-A column of a text format is read as its schema says: nothing is guessed, and no digit is lost on the way.
+A column of a text format is read as its schema says: nothing is guessed, and no digit is lost on the way. A Tensor is a
+nested list; in CSV, which has none, the JSON text of one.
 """
 
 from __future__ import annotations
@@ -8,14 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import polars as pl
 
 from unisono.connect.segments import room, sync_directory
 from unisono.features import numbers
 from unisono.features.places import Place
 from unisono.spec.errors import StoreError
-from unisono.spec.types import DType
+from unisono.spec.types import DType, Tensor
 from unisono.spec.wording import listing
 
 _ISO = "%Y-%m-%dT%H:%M:%S%.f"
@@ -79,6 +82,8 @@ def _typed(column: pl.Series, dtype: DType | None, place: Place) -> pl.Series:
         return column
     if dtype.name == "Timestamp":
         return _instants(column, place)
+    if isinstance(dtype, Tensor):
+        return _lists(column, dtype, place)
     typed = _PARSERS[dtype.name](column)
     _refuse_lost(column, typed, place, str(dtype))
     return typed
@@ -95,6 +100,24 @@ _PARSERS: Mapping[str, Callable[[pl.Series], pl.Series]] = {
     "Bool": _booleans,
     "Decimal": lambda column: column.str.strip_chars().str.to_decimal(scale=18),
 }
+
+
+def _lists(column: pl.Series, dtype: Tensor, place: Place) -> pl.Series:
+    """JSON texts as lists as deep as the shape has sides."""
+    number = float if dtype.element.startswith("Float") else int
+    kind: Any = number
+    wanted: pl.DataType = pl.Float64() if number is float else pl.Int64()
+    for _ in dtype.shape:
+        kind, wanted = list[kind], pl.List(wanted)
+    decoder = msgspec.json.Decoder(kind)
+    values: list[object] = []
+    for row, text in enumerate(column):
+        try:
+            values.append(None if text is None else decoder.decode(text))
+        except (msgspec.DecodeError, RecursionError) as error:
+            allowed = f"{dtype} as JSON, e.g. [[0, 1], [2, 3]]"
+            raise place.at(row).error(numbers.shown(text), allowed, f"correct the value ({error})") from error
+    return pl.Series(column.name, values, wanted)
 
 
 def _instants(column: pl.Series, place: Place) -> pl.Series:

@@ -8,13 +8,15 @@ from decimal import Decimal as Number
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from unisono.drivers.scores import Value
+from unisono.models.tensors import ELEMENTS
 from unisono.spec.durations import is_time
 from unisono.spec.errors import InputError
 from unisono.spec.predictor import Predictor
-from unisono.spec.types import Decimal, DType
+from unisono.spec.types import Decimal, DType, Tensor
 from unisono.spec.wording import listing
 
 _INT64 = Annotated[int, Meta(ge=-(2**63) + 1, le=2**63 - 1)]
@@ -30,11 +32,35 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+# Beyond these a float64 rounds to an infinity: half a step above the largest float32, and the largest float64.
+_MOST = {"Float32": 3.4028235677973366e38, "Float64": 1.7976931348623157e308}
+
+
+def _json_type(dtype: DType) -> Any:
+    """What a value of a dtype is in JSON."""
+    if not isinstance(dtype, Tensor):
+        return _TYPES[dtype.name]
+    kind = _element_type(dtype.element)
+    for side in reversed(dtype.shape):
+        kind = Annotated[list[kind], Meta(min_length=side, max_length=side)]  # type: ignore[valid-type]  # made here
+    return kind
+
+
+def _element_type(element: str) -> Any:
+    if element == "Float64":
+        return Annotated[float, Meta(ge=-_MOST[element], le=_MOST[element])]
+    if element == "Float32":
+        return Annotated[float, Meta(gt=-_MOST[element], lt=_MOST[element])]
+    limits: Any = np.iinfo(np.dtype(ELEMENTS[element]))
+    return Annotated[int, Meta(ge=int(limits.min), le=int(limits.max))]
+
+
 class RequestDecoder:
     """Decodes the requests of one predictor.
 
-    A request is a JSON object with every request column and no other field. A key column is never null, any other may
-    be; the time column may be left out. Timestamps are RFC 3339 with a zone; decimals are numbers or strings.
+    A request is a JSON object with every request column and no other field. A key column or a Tensor is never null, any
+    other may be; the time column may be left out. Timestamps are RFC 3339 with a zone; decimals are numbers or strings;
+    a Tensor is nested lists of its shape, with finite numbers in its range.
     """
 
     def __init__(self, predictor: Predictor) -> None:
@@ -49,10 +75,13 @@ class RequestDecoder:
     def _field(self, name: str, dtype: DType, is_key: bool) -> Any:
         if name == self._predictor.time:
             return (name, _TYPES[dtype.name] | None, None)
-        return (name, _TYPES[dtype.name] if is_key else _TYPES[dtype.name] | None)
+        kind = _json_type(dtype)
+        return (name, kind if is_key or isinstance(dtype, Tensor) else kind | None)
 
     def decode(self, body: bytes) -> dict[str, Value]:
         """Column -> value: Timestamp in microseconds, Decimal as the number of its last places (exactly).
+
+        A Tensor is an array.
 
         Raises InputError that names the field.
         """
@@ -72,6 +101,8 @@ class RequestDecoder:
             return time
         if isinstance(dtype, Decimal) and value is not None:
             return self._digits(name, dtype, value)
+        if isinstance(dtype, Tensor):
+            return np.array(value, ELEMENTS[dtype.element])
         plain: Value = value
         return plain
 

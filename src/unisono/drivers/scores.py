@@ -14,8 +14,8 @@ from unisono.spec.active import Version
 Outputs = Mapping[str, NDArray[Any]]
 """Output name -> one value, or row of values, a request."""
 
-Value = str | int | float | bool | None
-"""One value of a request: a Timestamp in microseconds, a Decimal as a float."""
+Value = str | int | float | bool | NDArray[Any] | None
+"""One value of a request: a Timestamp in microseconds, a Decimal as a float, a Tensor as an array."""
 
 
 class Scores(Protocol):

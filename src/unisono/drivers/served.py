@@ -23,7 +23,7 @@ from unisono.drivers.stream import prediction_topic
 from unisono.features.canonical import decimals
 from unisono.kernel.codec import NULL_INT
 from unisono.spec.errors import StoreError
-from unisono.spec.types import Decimal, DType
+from unisono.spec.types import Decimal, DType, Tensor
 from unisono.store.predictions import prediction_rows
 
 _LOGGER = logging.getLogger(__name__)
@@ -99,6 +99,8 @@ def _column(name: str, dtype: DType, values: list[Value]) -> pl.Series:
     if isinstance(dtype, Decimal):
         digits = [NULL_INT if value is None else int(value) for value in values]
         return decimals(name, np.array(digits, np.int64), dtype.places)
+    if isinstance(dtype, Tensor):
+        return pl.Series(name, np.stack(values))  # type: ignore[arg-type]
     if dtype.name == "Timestamp":
         return pl.Series(name, values, pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     return pl.Series(name, values, _PLAIN[dtype.name])

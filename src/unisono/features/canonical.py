@@ -9,8 +9,9 @@ import polars as pl
 
 from unisono.features import numbers
 from unisono.features.places import Place
+from unisono.features.tensors import array_dtype, tensors
 from unisono.kernel.codec import NULL_INT
-from unisono.spec.types import Decimal, DType
+from unisono.spec.types import Decimal, DType, Tensor
 
 DIGITS = 38  # of a decimal column: what Arrow's 128 bits hold
 
@@ -35,6 +36,8 @@ def canonical_series(column: pl.Series, dtype: DType, place: Place, timezone: st
     """One column, checked and in its one form."""
     if isinstance(dtype, Decimal):
         return decimals(column.name, numbers.fixed(column, dtype, place), dtype.places)
+    if isinstance(dtype, Tensor):
+        return tensors(column, dtype, place)
     if dtype.name == "Timestamp":
         return instants(column, place, timezone)
     return _FORMS[dtype.name](column, place)
@@ -44,6 +47,8 @@ def polars_dtype(dtype: DType) -> pl.DataType:
     """The Polars dtype of a column in its one form."""
     if isinstance(dtype, Decimal):
         return pl.Decimal(DIGITS, dtype.places)
+    if isinstance(dtype, Tensor):
+        return array_dtype(dtype)
     return _DTYPES[dtype.name]
 
 

@@ -14,8 +14,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from unisono.models.tensors import ELEMENTS
 from unisono.spec.errors import InputError
 from unisono.spec.types import Decimal, DType
+from unisono.spec.types import Tensor as TensorType
 from unisono.spec.wording import listing, one_line
 
 Tensor = NDArray[Any]
@@ -48,20 +50,23 @@ _REPRESENTATIONS: Mapping[str, Representation] = {
 
 
 def representation(dtype: DType) -> Representation:
-    """How a dtype looks inside a graph."""
+    """How a dtype looks inside a graph; a Tensor has its shape after the rows."""
+    if isinstance(dtype, TensorType):
+        return Representation(ELEMENTS[dtype.element], 0)
     return _REPRESENTATIONS[dtype.name]
 
 
 def encode(column: pl.Series, dtype: DType, *, place: str, timezone: str | None = None) -> tuple[Tensor, Mask]:
     """A column as a tensor, and where it has no value.
 
-    column:   what the dtype allows; Decimal also as whole numbers or as floats that are decimals of so many places.
+    column:   what the dtype allows; Decimal also as whole numbers or as floats that are decimals of so many places; a
+              Tensor as Polars' Array of its element and shape, no row null.
     place:    what the frame is, for messages.
     timezone: IANA zone of timestamps that carry none; None: such timestamps are refused.
 
     Raises InputError.
     """
-    if column.dtype == pl.Null:
+    if column.dtype == pl.Null and dtype.name != "Tensor":
         return _nothing(len(column), dtype), np.ones(len(column), np.bool_)
     checked = _ENCODERS[dtype.name](column, dtype, _Place(place, column), timezone)
     nulls: Mask = column.is_null().to_numpy()
@@ -191,6 +196,18 @@ def _faithful(column: pl.Series, dtype: Decimal, place: _Place) -> Tensor:
     return values
 
 
+def _tensors(column: pl.Series, dtype: DType, place: _Place, timezone: str | None) -> Tensor:
+    assert isinstance(dtype, TensorType)
+    if column.dtype != pl.Array(getattr(pl, dtype.element), dtype.shape):
+        kind = f"pl.Array(pl.{dtype.element}, {dtype.shape})"
+        raise place.error(f"dtype {column.dtype}", f"{dtype}: a column of {kind}", f"cast it: .cast({kind})")
+    values: Tensor = column.rechunk().to_numpy().reshape(len(column), *dtype.shape)
+    if values.dtype.kind == "f":  # also whole numbers, if one is missing
+        gaps: Mask = np.logical_not(np.isfinite(values).reshape(len(values), dtype.size).all(axis=1))
+        place.refuse(gaps, f"{dtype}: finite numbers, none missing", "fill the gaps, or leave the row out")
+    return np.ascontiguousarray(values, ELEMENTS[dtype.element])
+
+
 _ENCODERS = {
     "String": _strings,
     "Int64": _integers,
@@ -198,6 +215,7 @@ _ENCODERS = {
     "Decimal": _decimals,
     "Bool": _booleans,
     "Timestamp": _times,
+    "Tensor": _tensors,
 }
 
 _FRAME_TYPES: Mapping[str, pl.DataType | type[pl.DataType]] = {

@@ -14,14 +14,15 @@ import spox.opset.ai.onnx.v21
 from unisono.models.canonical import canonical
 from unisono.models.columns import representation
 from unisono.models.importers.base import NUMBERS, Block, ImportedModel
-from unisono.models.names import FEATURES, REQUEST, input_name, is_null_name, null_name
+from unisono.models.names import FEATURES, REQUEST, input_name, is_null_name, null_name, tokens_name
 from unisono.models.predictor_graph import METADATA_KEY, ROWS_KEY, Description, PredictorGraph, graph_of
 from unisono.models.rows import mixed_rows
 from unisono.models.session import OPTIMISATION
 from unisono.models.traced import TracedTransform
 from unisono.spec.errors import ModelError
 from unisono.spec.predictor import Predictor
-from unisono.spec.types import DType
+from unisono.spec.types import DType, String
+from unisono.spec.types import Tensor as TensorType
 from unisono.spec.wording import did_you_mean, listing
 
 Var = Any  # spox's own types are not exported, nor are all of its operators
@@ -48,10 +49,14 @@ def build_graph(
     told = join.description(model, imported)
     metadata = {METADATA_KEY: msgspec.json.encode(told, order="sorted").decode()}
     graph = canonical(model, metadata)
-    if mixed_rows(graph) is not None:
-        # Some operator of an imported model depends on the batch, so it gets one row at a time.
+    if _reads_tokens(imported) or mixed_rows(graph) is not None:
+        # Rows of as many tokens as each text has, or some operator of an imported model that depends on the batch.
         graph = canonical(model, {**metadata, ROWS_KEY: "one"})
     return graph_of(graph, told)
+
+
+def _reads_tokens(imported: ImportedModel) -> bool:
+    return any(block.kind == "tokens" for block in imported.blocks)
 
 
 def _with_optional_nulls(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -80,6 +85,10 @@ class _Join:
     def _add_argument(self, column: str, dtype: DType) -> None:
         name = input_name(REQUEST, column)
         kind = representation(dtype).tensor
+        if isinstance(dtype, TensorType):  # never null
+            self.arguments[name] = spox.argument(spox.Tensor(kind, ("N", *dtype.shape)))
+            self._columns[column], self._dtypes[column] = (self.arguments[name], None), dtype
+            return
         values = spox.argument(spox.Tensor(np.str_ if kind is object else kind, ("N",)))
         nulls = spox.argument(spox.Tensor(np.bool_, ("N",)))
         self.arguments[name], self.arguments[null_name(name)] = values, nulls
@@ -138,13 +147,36 @@ class _Join:
             raise ModelError("\n".join([*lines, f"allowed: {listing(known)}"]))
 
     def _block(self, block: Block) -> Var:
-        return self._text(block.columns[0]) if block.text else self._numbers(block.columns)
+        match block.kind:
+            case "text":
+                return self._text(block.columns[0])
+            case "tokens":
+                return self._tokens(block.columns[0])
+            case "tensor":
+                return self._tensor(block.columns[0])
+        return self._numbers(block.columns)
 
     def _text(self, column: str) -> Var:
         if column in self._features or self._dtypes[column].name != "String":
             raise ModelError(f'model: reads "{column}" as text; allowed: a String column; fit it on one')
         values, nulls = self._columns[column]
         return values if nulls is None else op.where(nulls, op.const(np.array("", np.str_)), values)
+
+    def _tokens(self, column: str) -> Var:
+        """The token ids of a text of the request: the session makes them, one row at a time."""
+        if self._predictor.columns.get(column) != String:
+            raise ModelError(
+                f'model: reads "{column}" through a tokenizer; allowed: a String column of the request; send the text'
+            )
+        name = tokens_name(input_name(REQUEST, column))
+        if name not in self.arguments:
+            self.arguments[name] = spox.argument(spox.Tensor(np.int64, ("N", "T")))
+        return self.arguments[name]
+
+    def _tensor(self, column: str) -> Var:
+        if column in self._features or not isinstance(self._dtypes[column], TensorType):
+            raise ModelError(f'model: reads "{column}" as a tensor; allowed: a Tensor column; declare it as one')
+        return self._columns[column][0]
 
     def _numbers(self, columns: Sequence[str]) -> Var:
         """A matrix of columns: the feature matrix and the others side by side, then put in order."""
@@ -173,11 +205,7 @@ class _Join:
     def description(self, model: onnx.ModelProto, imported: ImportedModel) -> Description:
         """What the graph says of itself."""
         needed = {one.name for one in model.graph.input}
-        reads = {
-            column: str(dtype)
-            for column, dtype in self._predictor.columns.items()
-            if needed & {input_name(REQUEST, column), null_name(input_name(REQUEST, column))}
-        }
+        reads = {column: str(dtype) for column, dtype in self._predictor.columns.items() if needed & _inputs_of(column)}
         return Description(
             predictor=self._predictor.name,
             task=imported.task,
@@ -188,6 +216,11 @@ class _Join:
             library=imported.library,
             optimisation=OPTIMISATION,
         )
+
+
+def _inputs_of(column: str) -> set[str]:
+    name = input_name(REQUEST, column)
+    return {name, null_name(name), tokens_name(name)}
 
 
 def _with_one_nan(answer: Var) -> Var:

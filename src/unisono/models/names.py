@@ -13,6 +13,7 @@ PROBABILITY = "probability"
 PROBABILITIES = "probabilities"
 
 _NULL = ".null"
+_TOKENS = ".tokens"
 
 
 def input_name(namespace: str, column: str) -> str:
@@ -36,3 +37,26 @@ def null_name(name: str) -> str:
 def is_null_name(name: str) -> bool:
     """Whether this is the name of such an input or output."""
     return name.endswith(_NULL)
+
+
+def tokens_name(name: str) -> str:
+    """The input that holds the token ids of a text.
+
+    >>> tokens_name("request.sentence")
+    'request.sentence.tokens'
+    """
+    return name + _TOKENS
+
+
+def is_tokens_name(name: str) -> bool:
+    """Whether this is the name of such an input."""
+    return name.endswith(_TOKENS)
+
+
+def text_name(name: str) -> str:
+    """The text whose token ids an input holds.
+
+    >>> text_name("request.sentence.tokens")
+    'request.sentence'
+    """
+    return name.removesuffix(_TOKENS)

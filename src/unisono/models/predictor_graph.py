@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unisono.models.names import null_name
+from unisono.models.tensors import tensor_of
 from unisono.spec.errors import InputError, ModelError
 from unisono.spec.frozen import Schema
 from unisono.spec.types import DType, parse_dtype
+from unisono.spec.types import Tensor as TensorType
 from unisono.spec.wording import one_line, quoted
 
 METADATA_KEY = "unisono.predictor"
@@ -46,7 +48,8 @@ class PredictorGraph:
     """One predictor version's graph: transforms, model and its last step.
 
     onnx:     the bytes of the ONNX model; the same for the same parts, on every machine. Inputs: `features`, float64,
-              rows x features, NaN for null; `request.COLUMN` and `request.COLUMN.null`. Outputs: `prediction`, and
+              rows x features, NaN for null; `request.COLUMN` and, but for a Tensor, `request.COLUMN.null`; or
+              `request.COLUMN.tokens`: the token ids of a text, which the session makes. Outputs: `prediction`, and
               `probability` (of the second class) or `probabilities` (of each class) of a classifier; for the task
               "outputs" whatever the model names.
     name:     the predictor's.
@@ -89,14 +92,17 @@ class PredictorGraph:
     def encode_row(self, values: Mapping[str, object]) -> dict[str, Tensor]:
         """One request as the graph takes it.
 
-        values: column -> str, int, float, bool, Decimal, datetime with a zone, or microseconds since 1970 UTC; None or
-                absent: null. Other columns are ignored.
+        values: column -> str, int, float, bool, Decimal, datetime with a zone, or microseconds since 1970 UTC; for a
+                Tensor an array or nested lists; None or absent: null. Other columns are ignored.
 
         What is not null is not said to be. Raises InputError. Cost: about half a microsecond a column.
         """
         arrays: dict[str, Tensor] = {}
         for column, dtype in self.request.items():
             value = values.get(column)
+            if isinstance(dtype, TensorType):
+                arrays[column] = _tensor(value, column, dtype)
+                continue
             if value is None:
                 arrays[column], arrays[null_name(column)] = _BLANKS[dtype.name], _NULL
                 continue
@@ -186,6 +192,13 @@ def _instant(value: object, column: str, dtype: DType) -> int:
     if type(value) is not int or not -(2**63) < value < 2**63:
         raise _wrong(value, column, "a time with its zone, or microseconds since 1970 UTC")
     return value
+
+
+def _tensor(value: object, column: str, dtype: TensorType) -> Tensor:
+    array = tensor_of(value, dtype)
+    if array is None:
+        raise _wrong(value, column, f"{dtype}: nested lists of that shape, of finite numbers in its range")
+    return array[np.newaxis]
 
 
 _ROW_VALUES: Mapping[str, tuple[Any, Any]] = {

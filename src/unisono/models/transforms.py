@@ -96,6 +96,11 @@ class _Namespace(Mapping[str, Any]):
                 f"it reads {self._name}[{quoted(column)}], which is not there; "
                 f"allowed: {listing(self._columns)}; {step}"
             )
+        if self._columns[column].name == "Tensor":
+            raise DefinitionError(
+                f"it reads {self._name}[{quoted(column)}], a {self._columns[column]}; "
+                f"allowed: columns with one value a row; let the model read the tensor"
+            )
         if column not in self.taken:
             dtype = _ARGUMENTS[self._columns[column].name]
             mask = ndonnx.argument(shape=_ROWS, dtype=ndonnx.bool)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from unisono.spec.errors import DefinitionError
-from unisono.spec.types import DTYPE_NAMES, DType
+from unisono.spec.types import COLUMN_DTYPES, DType
 from unisono.spec.wording import did_you_mean, is_name, listing, quoted
 
 Accumulator = Literal["count", "sum", "squares", "min", "max", "first", "last"]
@@ -34,7 +34,7 @@ _NUMBERS = ("Int64", "Float64", "Bool", "Decimal")
 _ORDERED = (*_NUMBERS, "Timestamp")
 
 AGGREGATIONS: Mapping[str, Rule] = {
-    "count": Rule("optional", DTYPE_NAMES, ("count",)),
+    "count": Rule("optional", COLUMN_DTYPES, ("count",)),
     "sum": Rule("required", _NUMBERS, ("sum",)),
     "mean": Rule("required", _NUMBERS, ("count", "sum")),
     "var": Rule("required", _NUMBERS, ("count", "sum", "squares")),

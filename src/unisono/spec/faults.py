@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from unisono.spec.durations import DurationProblem, judge_duration
 from unisono.spec.errors import DefinitionError
@@ -53,19 +53,23 @@ class Faults:
             return None
         return duration
 
-    def schema(self, path: str, value: object) -> Schema:
-        """The columns of a mapping name -> dtype that are sound; a fault for each of the others."""
+    def schema(self, path: str, value: object, *, allowed: Sequence[str] = DTYPE_NAMES) -> Schema:
+        """The columns of a mapping name -> dtype that are sound; a fault for each of the others.
+
+        allowed: names of the dtypes that may be here.
+        """
         if not isinstance(value, Mapping):
             self.add(path, f"{quoted(value)} is not a mapping", allowed="column name -> dtype", step="write a dict")
             return Schema({})
-        return Schema({name: dtype for name, dtype in value.items() if self._is_column(path, name, dtype)})
+        return Schema({name: dtype for name, dtype in value.items() if self._is_column(path, name, dtype, allowed)})
 
-    def _is_column(self, path: str, name: object, dtype: object) -> bool:
+    def _is_column(self, path: str, name: object, dtype: object, allowed: Sequence[str]) -> bool:
         place = f"{path}[{quoted(name)}]"
-        if not isinstance(dtype, DType):
-            seen = f"{quoted(dtype)} is not a dtype"
-            self.add(place, seen, allowed=listing(DTYPE_NAMES), step="write e.g. unisono.Int64")
-        return self.name(place, name) is not None and isinstance(dtype, DType)
+        is_allowed = isinstance(dtype, DType) and dtype.name in allowed
+        if not is_allowed:
+            seen = f"{dtype} is no dtype for it" if isinstance(dtype, DType) else f"{quoted(dtype)} is not a dtype"
+            self.add(place, seen, allowed=listing(allowed), step="write e.g. unisono.Int64")
+        return self.name(place, name) is not None and is_allowed
 
     def column(self, path: str, value: object, columns: Mapping[str, DType], *, owner: str) -> DType | None:
         """The dtype of the column if there is one of that name; else None, and a fault that says the nearest name."""

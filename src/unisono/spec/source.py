@@ -9,7 +9,7 @@ from functools import cache
 
 from unisono.spec.faults import Faults
 from unisono.spec.frozen import Schema, assign
-from unisono.spec.types import Bool, DType, Int64, String, Timestamp
+from unisono.spec.types import COLUMN_DTYPES, Bool, DType, Int64, String, Timestamp
 from unisono.spec.wording import did_you_mean, listing, quoted
 
 RESERVED = ("request", "features")  # the other namespaces of transforms
@@ -69,7 +69,7 @@ class Source:
         if name in RESERVED:
             seen = f'"{name}" is a namespace of transforms'
             faults.add("name", seen, allowed="any other name", step="rename the source")
-        columns = faults.schema("schema", schema)
+        columns = faults.schema("schema", schema, allowed=COLUMN_DTYPES)
         # One column for both times means the same as no ingest time.
         roles = {
             "event_time": event_time,

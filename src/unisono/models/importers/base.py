@@ -34,13 +34,15 @@ class Block:
     """One input of a model's graph.
 
     name:    the input's.
-    columns: what it is made of, in order: a float64 matrix, null is NaN;
-    text:    or, if true, one column of strings, null is "".
+    columns: what it is made of, in order.
+    kind:    what the graph gets of them: "matrix": numbers as float64, rows x columns, null is NaN; "text": one column
+             of strings, null is ""; "tokens": the token ids of one String column of the request, int64, 1 x length,
+             null is ""; "tensor": one Tensor column of the request as it is.
     """
 
     name: str
     columns: tuple[str, ...]
-    text: bool = False
+    kind: Literal["matrix", "text", "tokens", "tensor"] = "matrix"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class ImportedModel:
     library: what fitted it, e.g. "lightgbm 4.7.0".
     finite:  whether none of its numbers is ever NaN, as those of trees.
     answer:  what the fitted model itself says of a frame that has all its columns; the graph is judged by it.
+    extras:  files that travel with the graph, by their name in the artifact: those of a tokenizer.
     """
 
     task: Task
@@ -65,6 +68,7 @@ class ImportedModel:
     library: str
     finite: bool
     answer: Callable[[pl.DataFrame], Answers] = field(repr=False)
+    extras: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ class LightGBM:
         task = emit_model(emit, fitted, _matrix(emit, fitted))
         texts = [name for name in fitted.columns if name in fitted.texts]
         blocks = [Block(_MATRIX, tuple(name for name in fitted.columns if name not in fitted.texts))]
-        blocks += [Block(f"text.{name}", (name,), text=True) for name in texts]
+        blocks += [Block(f"text.{name}", (name,), kind="text") for name in texts]
         return ImportedModel(
             task=task,
             classes=() if task == "regression" else tuple(fitted.classes.tolist()),
@@ -148,8 +148,8 @@ def _classes(model: object, dump: Mapping[str, Any]) -> Tensor:
 
 
 def _inputs(blocks: Sequence[Block]) -> list[Any]:
-    texts = [value(block.name, object, "N") for block in blocks if block.text]
-    numbers = [value(block.name, np.float64, "N", len(block.columns)) for block in blocks if not block.text]
+    texts = [value(block.name, object, "N") for block in blocks if block.kind == "text"]
+    numbers = [value(block.name, np.float64, "N", len(block.columns)) for block in blocks if block.kind == "matrix"]
     return [*(one for one in numbers if one.type.tensor_type.shape.dim[1].dim_value), *texts]
 
 

@@ -91,11 +91,15 @@ def _flat(model: Any) -> list[Any]:
 
 
 def _text_block(name: str) -> Block:
-    return Block(f"text.{name}", (name,), text=True)
+    return Block(f"text.{name}", (name,), kind="text")
 
 
 def _input(block: Block) -> Any:
-    return value(block.name, object, "N") if block.text else value(block.name, np.float64, "N", len(block.columns))
+    return (
+        value(block.name, object, "N")
+        if block.kind == "text"
+        else value(block.name, np.float64, "N", len(block.columns))
+    )
 
 
 def _inputs_table(names: Sequence[str], numbers: Sequence[str]) -> Table:
