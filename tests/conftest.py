@@ -11,6 +11,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.postgres import postgres  # noqa: F401 (a fixture for every test)
+
 ROUNDS = {"quick": 15, "test": 100, "soak": 3000}
 NOT_A_FAULT = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
 
