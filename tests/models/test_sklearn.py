@@ -291,3 +291,25 @@ def test_text_must_be_encoded_before_it_is_a_number(rows: pl.DataFrame) -> None:
 def test_a_model_that_is_not_fitted_is_refused() -> None:
     with pytest.raises(un.ModelError, match=r"Ridge is not fitted; .*call fit"):
         import_model(linear_model.Ridge(), inputs=available())
+
+
+# Empty texts
+
+
+def encoded(rows: pl.DataFrame, names: list[str | None]) -> Any:
+    """A model of a column of texts; the texts of its first rows are these."""
+    texts = pl.Series("carrier", [*names, *rows["carrier"].fill_null("UA")[len(names) :]], pl.String)
+    encoder = preprocessing.OneHotEncoder(handle_unknown="ignore")
+    return make_pipeline(encoder, linear_model.Ridge()).fit(texts.to_frame(), targets(rows))
+
+
+@pytest.mark.parametrize("names", [[None, "AA"], ["", "AA"]])
+def test_an_empty_text_and_a_missing_one_are_the_same(rows: pl.DataFrame, names: list[str | None]) -> None:
+    asked = rows.with_columns(carrier=pl.Series([None, "", *rows["carrier"][2:]], dtype=pl.String))
+    _, found = judged(encoded(rows, names), asked)
+    assert found.max_gap < 1e-12
+
+
+def test_a_model_that_tells_them_apart_is_refused(rows: pl.DataFrame) -> None:
+    with pytest.raises(un.ModelError, match=r'an empty text and a missing one; .*\.fill_null\(""\)'):
+        judged(encoded(rows, [None, ""]), rows)

@@ -6,7 +6,7 @@ for the rest skl2onnx is asked. Whatever comes out is judged by the fitted model
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -111,18 +111,29 @@ def _frame(model: Any, frame: pl.DataFrame, names: Sequence[str], inputs: Mappin
     """A frame as the model takes it: float64, NaN for null."""
     numbers = [name for name in names if inputs[name].name != "String"]
     matrix = matrix_of(frame, numbers, inputs)
-    columns = {name: matrix[:, place] for place, name in enumerate(numbers)}
+    columns = {name: pl.Series(matrix[:, place]) for place, name in enumerate(numbers)}
+    columns |= {name: _texts(model, frame.get_column(name)) for name in names if name not in columns}
     known = getattr(model, "feature_names_in_", None)
-    if known is None:
-        texts = {name: frame.get_column(name).to_numpy() for name in names if name not in columns}
-        return np.stack([{**columns, **texts}[name] for name in names], axis=1) if texts else matrix
-    series = [
-        pl.Series(str(own), columns[name])
-        if name in columns
-        else frame.get_column(name).cast(pl.String).alias(str(own))
-        for own, name in zip(known, names, strict=True)
-    ]
-    return pl.DataFrame(series)
+    if known is not None:
+        return pl.DataFrame([columns[name].alias(str(own)) for own, name in zip(known, names, strict=True)])
+    return np.stack([columns[name].to_numpy() for name in names], axis=1) if len(numbers) < len(names) else matrix
+
+
+def _texts(model: Any, column: pl.Series) -> pl.Series:
+    """Texts as the model takes them: an empty one and a missing one are the same to the graph, so to the model too."""
+    texts = column.cast(pl.String)
+    if any("" in list(categories) for step in _steps_with_categories(model) for categories in step.categories_):
+        return texts.fill_null("")
+    return texts.set(texts == "", None)
+
+
+def _steps_with_categories(model: Any) -> Iterator[Any]:
+    parts = [one for _, one, *_ in getattr(model, "transformers_", ())]
+    parts += [one for _, one in (*getattr(model, "steps", ()), *getattr(model, "transformer_list", ()))]
+    for part in parts:
+        yield from _steps_with_categories(part)
+    if hasattr(model, "categories_"):
+        yield model
 
 
 def _answer(model: Any, rows: Any) -> Answers:

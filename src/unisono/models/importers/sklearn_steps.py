@@ -120,6 +120,11 @@ def _is_category(emit: Emitter, column: Column, categories: NDArray[Any]) -> str
     first = emit.constant(np.array([1]))
     if column.place is None:
         names = np.array([_text(name) for name in categories], object)
+        if len(set(names)) < len(names):
+            raise ModelError(
+                "model: categories with an empty text and a missing one; allowed: one of the two; "
+                'fit it on a column where they are the same, e.g. .fill_null("")'
+            )
         return emit("Equal", emit("Unsqueeze", column.tensor, first), emit.constant(names.reshape(1, -1)))
     numbers = np.asarray(categories, np.float64).reshape(1, -1)
     values = Table((column,)).numbers(emit, reader="encoder")
