@@ -109,7 +109,7 @@ def test_a_model_that_cannot_be_registered_leaves_the_champion(registered: Run, 
     assert (done.exit_code, done.out) == (7, "")
     assert done.err.startswith("error: ")
     assert "Traceback" not in done.err
-    assert un.load(home).versions.active("late").id == registered.answer["version"]
+    assert un.load(home).registry.active("late").id == registered.answer["version"]
 
 
 def test_batch_prediction_is_written_in_parts_that_are_gone_when_it_is_whole(registered: Run, home: Path) -> None:

@@ -124,8 +124,9 @@ def test_a_prediction_that_was_killed_goes_on(project: Project, tmp_path: Path) 
 
 
 def test_versions_can_be_named_and_have_a_history(project: Project) -> None:
-    active = project.versions.active("risk")
-    assert [change.version for change in project.versions.history("risk")][-1] == active.id
+    active = project.registry.active("risk")
+    assert [change.version for change in project.registry.history("risk")][-1] == active.id
+    assert project.predict("risk", version="champion").equals(project.predict("risk", version=active.id[:8]))
     assert project.predict("risk", version=active.id[:8]).height == 200
     with pytest.raises(un.StoreError, match='version "zzz" is not one version'):
         project.predict("risk", version="zzz")
@@ -136,7 +137,7 @@ def test_the_spec_in_an_artifact_is_the_definition(project: Project) -> None:
     from unisono.spec.serialize import from_json
 
     ready = project.ready("risk")
-    spec = from_json(project.versions.read(project.versions.active("risk"))["spec.json"])
+    spec = from_json(project.registry.read(project.registry.active("risk"), "spec.json"))
     assert content_id(spec) == content_id(ready.spec, ready.graphs)
 
 
@@ -207,7 +208,7 @@ def test_a_model_with_other_inputs_is_refused_and_no_version_is_made(tmp_path: P
     model.fit(np.random.default_rng(0).random((50, 2)), np.arange(50) % 2 == 0, feature_name=["shop", "shoe_size"])
     with pytest.raises(un.ModelError, match="shoe_size"):
         project.register("risk", model, sample=frame)
-    assert project.versions.history("risk") == []
+    assert project.registry.predictors() == []
 
 
 def test_files_that_grow_are_taken_in_and_files_that_shrink_are_refused(tmp_path: Path) -> None:

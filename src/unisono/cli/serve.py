@@ -53,7 +53,7 @@ def serve(
     project = load(common.project)
 
     def announce(address: str) -> None:
-        names = [name for name in project.definitions.predictors if project.versions.history(name)]
+        names = project.answering
         tell(Answer({"url": address, "predictors": names}, _greeting(project, address, names)))
 
     with _stopped_by_signals():

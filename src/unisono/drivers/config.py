@@ -33,11 +33,27 @@ class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log: bool = False
 
 
+class Registry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where it is known which versions there are.
+
+    url:       `postgresql://USER@HOST/DATABASE`, `sqlite:///FILE`, or the path of a SQLite file.
+    artifacts: a folder, or a URL of fsspec, as `s3://bucket/folder`.
+
+    Empty: a file and a folder in the project's store.
+    """
+
+    url: str = ""
+    artifacts: str = ""
+
+    def __repr__(self) -> str:
+        return "Registry(...)"  # a password may be in its URLs
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What unisono.toml says. Paths are relative to its folder.
 
     definitions: module file with the sources, views and predictors.
-    store:       folder for log, states, versions and predictions.
+    store:       folder for log, states and predictions.
     events:      source -> file with its events.
     requests:    predictor -> file with its requests.
     """
@@ -47,6 +63,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events: dict[str, str] = {}
     requests: dict[str, str] = {}
     serve: Serve = Serve()
+    registry: Registry = Registry()
 
 
 def read_config(root: Path) -> Config:
@@ -61,5 +78,5 @@ def read_config(root: Path) -> Config:
     try:
         return msgspec.convert(content, Config)
     except msgspec.ValidationError as error:
-        allowed = "definitions, store, [events], [requests], [serve]"
+        allowed = "definitions, store, [events], [requests], [serve], [registry]"
         raise InputError(f"{path}: {error}; allowed: {allowed}; correct or remove it") from error

@@ -36,7 +36,6 @@ from unisono.features.places import Place
 from unisono.spec.errors import InputError, StoreError
 from unisono.spec.project import Definitions
 from unisono.spec.wording import did_you_mean, listing, quoted
-from unisono.store.versions import VersionStore
 
 if TYPE_CHECKING:  # each is loaded by the method that needs it: a training frame waits for no server
     from unisono.drivers.online import Note, OnlinePredictor
@@ -45,6 +44,7 @@ if TYPE_CHECKING:  # each is loaded by the method that needs it: a training fram
     from unisono.drivers.scoring import Scorer
     from unisono.drivers.served import ServedLog
     from unisono.drivers.stream import StreamReport, StreamRun
+    from unisono.store.registry import Registry
 
 
 def load(path: str | Path) -> Project:
@@ -78,13 +78,18 @@ class Project:
 
     @property
     def store_path(self) -> Path:
-        """Where log, states, versions and predictions are."""
+        """Where log, states and predictions are; registry and artifacts too, unless unisono.toml says otherwise."""
         return self.root / self.config.store
 
     @cached_property
-    def versions(self) -> VersionStore:
-        """The versions of its predictors."""
-        return VersionStore(self.store_path / "versions")
+    def registry(self) -> Registry:
+        """The versions of its predictors. Raises StoreError if it cannot be reached."""
+        from unisono.store.registry import Registry
+
+        place, store = self.config.registry, self.store_path
+        return Registry(
+            place.url or str(store / "registry.sqlite"), place.artifacts or str(store / "artifacts"), folder=self.root
+        )
 
     def ready(self, predictor: str) -> ReadyPredictor:
         """A predictor, traced and compiled. Raises InputError if there is none of this name, DefinitionError."""
@@ -172,14 +177,17 @@ class Project:
         from unisono.drivers.registering import register
 
         rows = to_polars(sample, Place("sample"))
-        return register(self.ready(predictor), self.versions, model, sample=rows, columns=columns, bound=bound)
+        return register(self.ready(predictor), self.registry, model, sample=rows, columns=columns, bound=bound)
 
     def scorer(self, predictor: str, version: str | None = None) -> Scorer:
-        """A version ready to answer: the champion, or the one named. Raises StoreError if there is none."""
+        """A version ready to answer: the champion, or the one named. Raises StoreError if there is none.
+
+        version: id, its first digits, or an alias.
+        """
         from unisono.drivers.scoring import Scorer
 
-        chosen = self.versions.active(predictor) if version is None else self.versions.version(predictor, version)
-        return Scorer(self.versions, chosen, self.ready(predictor).feature_names)
+        chosen = self.registry.active(predictor) if version is None else self.registry.version(predictor, version)
+        return Scorer(self.registry, chosen, self.ready(predictor).feature_names)
 
     def predict(
         self,
@@ -194,7 +202,7 @@ class Project:
         """Predictions of a table: its columns, then the outputs of the graph.
 
         requests: a frame; None: the file in unisono.toml.
-        version:  id of the version that answers, or its first digits; None: the champion.
+        version:  id of the version that answers, its first digits, or an alias; None: the champion.
         output:   a Parquet file to write. What is done is kept beside it until it is whole, so that a killed run
                   goes on where it was.
         chunk:    rows scored at a time.
@@ -289,6 +297,12 @@ class Project:
 
     # Online -----------------------------------------------------------------------------------------------------------
 
+    @property
+    def answering(self) -> list[str]:
+        """The predictors that have a champion, in the order of their definition."""
+        with_champion = {entry.name for entry in self.registry.predictors() if entry.champion}
+        return [name for name in self.definitions.predictors if name in with_champion]
+
     def online(self, predictor: str, *, note: Note | None = None) -> OnlinePredictor:
         """The predictor over its stream's state, to answer single requests in this process.
 
@@ -318,7 +332,7 @@ class Project:
         from unisono.drivers.http import Application, Limits
         from unisono.drivers.serving import Server
 
-        names = [name for name in self.definitions.predictors if self.versions.history(name)]
+        names = self.answering
         if not names:
             raise StoreError(
                 f"{self.store_path}: no predictor has a version; register one: `unisono register PREDICTOR MODEL`"

@@ -15,7 +15,8 @@ from unisono.drivers.predictors import ReadyPredictor
 from unisono.models import Session, Verification, build_graph, choose_golden, import_model, verify
 from unisono.spec.active import Version
 from unisono.spec.serialize import to_json
-from unisono.store.versions import VersionStore
+from unisono.store.artifacts import make_artifact
+from unisono.store.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Registered:
 
 def register(
     ready: ReadyPredictor,
-    versions: VersionStore,
+    registry: Registry,
     model: object,
     *,
     sample: pl.DataFrame,
@@ -50,8 +51,8 @@ def register(
         "golden.json": golden.to_bytes(),
         "passport.json": _passport(verification),
     }
-    version = versions.add(ready.name, files)
-    versions.promote(version)
+    version = registry.add(make_artifact(ready.name, files))
+    registry.promote(version)
     return Registered(version, verification)
 
 

@@ -14,7 +14,7 @@ from unisono.features.answers import Matrix, without_nulls
 from unisono.models import GoldenRows, PredictorGraph, Session, check_golden, load_graph
 from unisono.spec.active import Version
 from unisono.spec.errors import ModelError
-from unisono.store.versions import VersionStore
+from unisono.store.registry import Registry
 
 
 class Scorer:
@@ -27,11 +27,10 @@ class Scorer:
     feature that the predictor does not have.
     """
 
-    def __init__(self, store: VersionStore, version: Version, features: tuple[str, ...]) -> None:
-        files = store.read(version)
+    def __init__(self, registry: Registry, version: Version, features: tuple[str, ...]) -> None:
+        files = registry.artifact(version).files
         self._use(version, files["graph.onnx"], features)
-        if "golden.json" in files:
-            check_golden(self._session, GoldenRows.from_bytes(files["golden.json"]))
+        check_golden(self._session, GoldenRows.from_bytes(files["golden.json"]))
 
     @classmethod
     def of_graph(cls, version: Version, onnx: bytes, features: tuple[str, ...]) -> Scorer:
