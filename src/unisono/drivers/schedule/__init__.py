@@ -1,0 +1,1 @@
+"""When a prediction is made: schedules, triggers, and what becomes of every instant."""
