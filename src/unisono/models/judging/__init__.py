@@ -1,8 +1,9 @@
 """Judges the bytes of a graph that anyone may have written, before a session is built of them.
 
 wire        the bytes, before they are parsed: how much would be built, of what
-structure   versions, operators, subgraphs, tensors against the data that is there
+structure   versions, operators, subgraphs, names, tensors against the data that is there
 sizes       well-formed; how large its values would be
+folding     what would be computed while it is loaded
 """
 
 from __future__ import annotations

@@ -55,6 +55,15 @@ OPERATORS: Mapping[str, frozenset[str]] = {
 }
 """Domain -> names of operators."""
 
+_COSTLY = frozenset(["Det", "Einsum", "Gemm", "MatMul", "MatMulInteger", "QLinearConv", "QLinearMatMul"])
+_READING = " ".join((_ARITHMETIC, _FUNCTIONS, _LOGIC, _REDUCTIONS, _SHAPES, _WHOLE_NUMBERS))
+
+CHEAP = frozenset(_READING.split()) - _COSTLY
+"""Operators whose cost is about that of reading their inputs and writing their outputs."""
+
+MOVING = frozenset(["Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"])
+"""Operators that give on what they are given."""
+
 REFUSED: Mapping[str, str] = {
     **dict.fromkeys(("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike"), "gives another answer each time"),
     **dict.fromkeys(("RandomUniform", "RandomUniformLike"), "gives another answer each time"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -12,6 +13,7 @@ from unisono.models.judging.limits import GraphLimits
 from unisono.models.judging.operators import OPERATORS, REFUSED
 from unisono.models.judging.refusal import refused
 from unisono.models.judging.tensors import judge_tensor
+from unisono.models.judging.values import judge_names
 from unisono.spec.wording import listing, quoted
 
 _OLDEST_IR = 8
@@ -34,7 +36,8 @@ def judge_structure(model: ModelProto, limits: GraphLimits) -> None:
             judge_tensor(tensor, limits)
         for node in graph.node:
             _judge_node(node, limits)
-    _judge_loops(model.graph, {}, limits)
+    judge_names(model.graph)
+    _judge_loops(model.graph, ChainMap(), limits.loop_trips)
 
 
 def graphs_of(graph: GraphProto, depth: int = 0) -> Iterator[tuple[GraphProto, int]]:
@@ -101,18 +104,28 @@ def _has(attribute: AttributeProto, field: str) -> bool:
     return bool(len(getattr(attribute, field))) if field.endswith("s") and field != "s" else attribute.HasField(field)
 
 
-def _judge_loops(graph: GraphProto, known: Mapping[str, int], limits: GraphLimits) -> None:
-    """A Loop says how often it goes round at most, by a constant: else it could go on for ever."""
-    known = {**known, **_whole_numbers(graph)}
+def _judge_loops(graph: GraphProto, outer: ChainMap[str, int], left: int) -> None:
+    """A Loop says how often it goes round at most, by a constant: else it could go on for ever.
+
+    left: how often a Loop may go round here; what is inside of another goes round as often as that again.
+    """
+    known = outer.new_child(_whole_numbers(graph))
     for node in graph.node:
+        trips = 1
         if node.op_type == "Loop":
-            trips = known.get(node.input[0] if node.input else "")
-            if trips is None or trips > limits.loop_trips:
-                seen = "a Loop that may go round " + ("for ever" if trips is None else f"{trips} times")
-                raise refused(seen, f"a constant of at most {limits.loop_trips}")
+            trips = _trips(node, known)
+            if trips > left:
+                raise refused(f"a Loop that may go round {trips} times", f"a constant of at most {left} here")
         for attribute in node.attribute:
             if attribute.HasField("g"):
-                _judge_loops(attribute.g, known, limits)
+                _judge_loops(attribute.g, known, left // max(trips, 1))
+
+
+def _trips(node: NodeProto, known: Mapping[str, int]) -> int:
+    trips = known.get(node.input[0] if node.input else "")
+    if trips is None:
+        raise refused("a Loop that may go round for ever", "a constant that says how often at most")
+    return trips
 
 
 def _whole_numbers(graph: GraphProto) -> dict[str, int]:

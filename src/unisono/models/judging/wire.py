@@ -18,6 +18,7 @@ from unisono.models.judging.limits import GraphLimits
 from unisono.models.judging.refusal import refused
 
 _VARINT, _EIGHT, _LENGTH, _FOUR = 0, 1, 2, 5
+_ORT_MARK = b"ORTM"  # a sound ONNX model can have it there, and would be judged as one thing and run as another
 _RUN = 4096  # how many numbers of a list are stepped over at once
 
 FIELDS: Mapping[str, str] = {
@@ -78,6 +79,8 @@ def judge_wire(graph: bytes, limits: GraphLimits) -> None:
     """
     if len(graph) > limits.graph_bytes:
         raise refused(f"{len(graph)} bytes", f"at most {limits.graph_bytes}")
+    if graph[4:8] == _ORT_MARK:
+        raise refused("bytes that onnxruntime would read in a format of its own", "an ONNX model")
     _Walk(graph, limits).message("ModelProto", 0, len(graph), 0)
 
 

@@ -71,6 +71,8 @@ def _check(predictor: str, files: Mapping[str, bytes], limits: Limits) -> None:
         most = names.most_bytes(name, limits)
         if len(content) > most:
             raise InputError(f"{place}: {name}: {len(content)} bytes; allowed: {most}; use a smaller model")
+    if fault := names.fault_of_cases(files):
+        raise InputError(f"{place}: {fault}; allowed: names that differ in more than case; rename one")
     if missing := missing_files(files):
         raise InputError(f"{place}: without {listing(missing)}; allowed: all of {listing(names.REQUIRED)}; add them")
     whole = sum(map(len, files.values())) + 2 * limits.note_bytes

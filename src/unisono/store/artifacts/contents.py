@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from itertools import accumulate
 
 import msgspec
+import numpy as np
 
 from unisono.spec.errors import DefinitionError, ModelError
 from unisono.spec.predictor import Predictor
@@ -21,7 +21,9 @@ from unisono.store.artifacts.refusal import refused
 # A string of JSON, to its end or to the end of the text: it always matches, so no text is gone through twice.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # one level deeper, one level back
+_DEEPER = b"\x01"
+_CHUNK = 1 << 20
 
 
 def judge_contents(predictor: str, files: Mapping[str, bytes], limits: Limits) -> None:
@@ -39,12 +41,14 @@ def judge_contents(predictor: str, files: Mapping[str, bytes], limits: Limits) -
 
 
 def judge_json(name: str, content: bytes, limits: Limits) -> None:
-    """Raises StateError for what is no JSON object, or nests too deep.
+    """Raises StateError for what is no JSON object, nests too deep, or is of too many parts.
 
-    Nothing is built of it: a few MB of `[[],[],...` would become a few hundred.
+    Nothing is built of it, now; later a few MB of `[[],[],...` would become a few hundred.
     """
-    brackets = _STRING.sub(b"", content).translate(None, _NO_BRACKETS)
-    depth = max(accumulate(map(_STEPS.__getitem__, brackets)), default=0)
+    steps = _STRING.sub(b"", content).translate(_STEPS, _NO_BRACKETS)
+    if (parts := steps.count(_DEEPER)) > limits.json_parts:
+        raise refused(f"{name} of {parts} arrays and objects", f"at most {limits.json_parts}")
+    depth = _depth(steps)
     if depth > limits.json_depth:
         raise refused(f"{name} is {depth} levels deep", f"at most {limits.json_depth}")
     try:
@@ -53,6 +57,15 @@ def judge_json(name: str, content: bytes, limits: Limits) -> None:
         raise refused(f"{name} cannot be read ({one_line(error)})", "JSON") from error
     if not content.lstrip().startswith(b"{"):
         raise refused(f"{name} is no object", "a JSON object")
+
+
+def _depth(steps: bytes) -> int:
+    """The deepest level that some steps lead to, gone through a little at a time."""
+    level = deepest = 0
+    for start in range(0, len(steps), _CHUNK):
+        levels = np.cumsum(np.frombuffer(steps[start : start + _CHUNK], np.int8), dtype=np.int64) + level
+        level, deepest = int(levels[-1]), max(deepest, int(levels.max()))
+    return deepest
 
 
 def _judge_spec(predictor: str, content: bytes) -> Predictor:

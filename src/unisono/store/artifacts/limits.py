@@ -19,6 +19,7 @@ class Limits:
     note_bytes:      of each of passport.json, metrics.json and lineage.json; also of the manifest and the signatures.
     tokenizer_bytes: of each file under tokenizer/.
     json_depth:      how deep arrays and objects of a JSON file may be in each other.
+    json_parts:      how many there may be in one: an empty one is two bytes in the file, and seventy when it is read.
     """
 
     artifact_bytes: int = 2048 * MIB
@@ -29,3 +30,4 @@ class Limits:
     note_bytes: int = 4 * MIB
     tokenizer_bytes: int = 64 * MIB
     json_depth: int = 32
+    json_parts: int = 1 << 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from unisono.spec.wording import quoted
 from unisono.store.artifacts.limits import Limits
@@ -23,6 +24,7 @@ ALLOWED = (SPEC, GRAPH, GOLDEN, PASSPORT, METRICS, LINEAGE, f"{TOKENIZER}NAME.js
 """Where NAME is one of letters, digits and `_.-`."""
 
 _TOKENIZER_FILE = re.compile(re.escape(TOKENIZER) + r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.json")
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])\.", re.IGNORECASE)
 _NOTES = (PASSPORT, METRICS, LINEAGE, MANIFEST, SIGNATURES)
 
 
@@ -42,9 +44,24 @@ def fault_of_name(name: str) -> str | None:
     >>> print(fault_of_name("../graph.onnx"))
     file "../graph.onnx" (it leads out of its folder)
     """
-    if name in ALLOWED or _TOKENIZER_FILE.fullmatch(name):
+    own = name.removeprefix(TOKENIZER)
+    if name in ALLOWED or (_TOKENIZER_FILE.fullmatch(name) and not _DEVICE.match(own)):
         return None
     return f"file {quoted(name)} ({_kind_of_fault(name)})"
+
+
+def fault_of_cases(found: Iterable[str]) -> str | None:
+    """What is wrong with the names of files together: some systems do not tell capitals from small letters.
+
+    >>> print(fault_of_cases(["tokenizer/a.json", "tokenizer/A.json"]))
+    files "tokenizer/a.json" and "tokenizer/A.json" (they are one file on some systems)
+    """
+    folded: dict[str, str] = {}
+    for name in found:
+        other = folded.setdefault(name.lower(), name)
+        if other != name:
+            return f"files {quoted(other)} and {quoted(name)} (they are one file on some systems)"
+    return None
 
 
 def _kind_of_fault(name: str) -> str:
@@ -58,4 +75,6 @@ def _kind_of_fault(name: str) -> str:
         return "it names a drive"
     if ".." in name.split("/"):
         return "it leads out of its folder"
+    if _DEVICE.match(name.removeprefix(TOKENIZER)):
+        return "it is a device on some systems"
     return "no such file is part of an artifact"

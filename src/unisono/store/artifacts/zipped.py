@@ -158,6 +158,8 @@ def _judge_names(found: Sequence[str], limits: Limits) -> None:
             raise refused(f"file {quoted(name)} comes {found.count(name)} times", "once")
         if fault := names.fault_of_name(name):
             raise refused(fault, listing(names.ALLOWED))
+    if fault := names.fault_of_cases(content):
+        raise refused(fault, "names that differ in more than case")
     if list(content) != sorted(content):
         raise refused("its files are in another order", "the order of their names")
     if len(content) > limits.files:
