@@ -9,6 +9,7 @@ from unisono.kernel.merging import merge
 from unisono.kernel.ordering import order_by_key
 from unisono.kernel.single import advance, pack, packed_bytes, read, take_in
 from unisono.kernel.strings import hash_strings
+from unisono.kernel.trees import add_trees
 
 EXPORTS: dict[str, Callable[[int], int]] = {
     "replay": replay,
@@ -20,4 +21,5 @@ EXPORTS: dict[str, Callable[[int], int]] = {
     "merge": merge,
     "order_by_key": order_by_key,
     "hash_strings": hash_strings,
+    "add_trees": add_trees,
 }
