@@ -43,7 +43,7 @@ def register(
     """Import, verify, keep, and let answer; see `Project.register`. Nothing is kept of a model that is refused."""
     imported = import_model(model, inputs=ready.inputs, columns=columns)
     graph = build_graph(ready.spec, ready.transforms, imported, ready.feature_names)
-    verification = verify(graph, imported, sample, bound=bound)
+    verification = verify(graph, imported, sample, transforms=ready.transforms, bound=bound)
     golden = choose_golden(Session(graph.onnx), graph.features_of(sample), graph.encode(sample, "sample"))
     files = {
         "spec.json": to_json(ready.spec, ready.graphs),

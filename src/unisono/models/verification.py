@@ -1,64 +1,97 @@
-"""Judges a graph by the fitted model that it was made of."""
+"""Judges a graph by the fitted model that it was made of, on a sample and on rows at the edges of its inputs.
+
+Two things are measured and never mixed up. How near the graph is to the fitted model: rows, differences, the worst row.
+And how near one machine's answers are to another's: the numeric class (`verifying.machines`). From the moment it is
+registered the graph is the definition; the fitted model answers nobody.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
+import onnx
 import polars as pl
-from numpy.typing import NDArray
 
 from unisono.models.importers.base import ImportedModel
 from unisono.models.predictor_graph import PredictorGraph
-from unisono.models.rows import mixed_rows
-from unisono.models.session import Session, bits
+from unisono.models.session import Session
+from unisono.models.traced import TracedTransform
+from unisono.models.verifying.asking import Asked, Skipped, ask
+from unisono.models.verifying.differences import Comparison, Outputs, Pair, compare, shapes_of, shown
+from unisono.models.verifying.edges import EdgeRows, edge_rows
+from unisono.models.verifying.machines import Machines, NumericClass, measure, sums_float32
+from unisono.models.verifying.operators import unsure_operators
 from unisono.spec.errors import ModelError
 from unisono.spec.wording import one_line
-
-Tensor = NDArray[Any]
-NumericClass = Literal["exact", "bounded"]
 
 DEFAULT_BOUND = 1e-6
 """Largest difference, absolute or relative, that is not refused; one that is imported wrongly differs by far more."""
 
-_CUT_ROWS = 500  # rows whose answers are tried in batches of other sizes
+FLOAT32_BOUND = 1e-5
+"""The same for a graph that sums float32 numbers."""
+
+_MEASURED = 500  # rows of the sample, and as many edge rows, that are run in other ways
+_SHOWN_INPUTS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One row where graph and model differ.
 
-    row:    of the sample, from 0.
+    row:    of the sample, or of the edge rows, from 0.
+    edge:   what it is at the edge of; None for a row of the sample.
     output: which output.
     graph, model: what each says.
+    inputs: what the model read there, as text.
     """
 
     row: int
+    edge: str | None
     output: str
     graph: str
     model: str
+    inputs: Mapping[str, str]
 
     def __str__(self) -> str:
-        return f"row {self.row}, {self.output}: the graph says {self.graph}, the model {self.model}"
+        place = f"row {self.row}" if self.edge is None else f"edge row {self.row} ({self.edge})"
+        return f"{place}, {self.output}: the graph says {self.graph}, the model {self.model}"
+
+    @property
+    def told_inputs(self) -> str:
+        """The inputs in one line, the first of many."""
+        listed = [f"{name} {value}" for name, value in self.inputs.items()]
+        more = [f"... ({len(listed)} in all)"] if len(listed) > _SHOWN_INPUTS else []
+        return ", ".join([*listed[:_SHOWN_INPUTS], *more])
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """How near a graph comes to its fitted model on the rows of a sample.
+    """How near a graph comes to its fitted model, and how near machines come to each other.
 
     rows:    of the sample.
+    edges:   rows at the edges that were compared, those `beyond` not among them.
+    splits:  questions of trees that edge rows stand at, of split_count that there are.
+    skipped: edge rows that the fitted model does not accept.
     max_abs: largest absolute difference of a number, and max_rel of it by the model's number.
     max_gap: largest of what each number differs by, absolute or relative, whichever is smaller.
-    max_ulp: largest difference in float64 numbers that lie between.
+    max_ulp: largest difference in numbers of the same float type that lie between.
     differs: rows with a bit that differs.
     flips:   rows with another label (0 for a regression).
     bound:   what was allowed.
     worst:   the row with the largest difference; None if all bits are equal.
+    beyond:  extreme rows, at 1e300 or infinity, of a graph whose sums have no order: told, never refused; None: there
+             are none, or they are among the edges.
+    machines: how the graph's answers depend on where it runs.
     """
 
     rows: int
+    edges: int
+    splits: int
+    split_count: int
+    skipped: tuple[Skipped, ...]
     max_abs: float
     max_rel: float
     max_gap: float
@@ -67,152 +100,185 @@ class Verification:
     flips: int
     bound: float
     worst: Difference | None
+    beyond: Comparison | None
+    machines: Machines
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether every bit that was compared is the fitted model's."""
+        return self.differs == 0
 
     @property
     def numeric_class(self) -> NumericClass:
-        """exact: every bit is the model's; bounded: by `max_abs` and `max_ulp`."""
-        return "exact" if self.differs == 0 else "bounded"
+        """Of the graph: exact if every machine gives its bits."""
+        return self.machines.numeric_class
 
     def as_dict(self) -> dict[str, object]:
         """The same as plain values, with the numeric class."""
-        return {**asdict(self), "numeric_class": self.numeric_class}
+        return {**asdict(self), "is_equal": self.is_equal, "numeric_class": self.numeric_class}
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A verification with the rows at the edges that it was made with.
+
+    verification: what was measured.
+    edges:        rows that graph and model agree on, so that they can be golden.
+    """
+
+    verification: Verification
+    edges: pl.DataFrame
 
 
 def verify(
-    graph: PredictorGraph, imported: ImportedModel, sample: pl.DataFrame, *, bound: float | None = None
+    graph: PredictorGraph,
+    imported: ImportedModel,
+    sample: pl.DataFrame,
+    *,
+    transforms: Sequence[TracedTransform] = (),
+    bound: float | None = None,
 ) -> Verification:
-    """Runs graph and fitted model over a sample, and compares every answer.
+    """Runs graph and fitted model over a sample and over rows at the edges, and compares every answer.
 
-    sample: rows with the request, feature and derived columns, e.g. the training frame.
-    bound:  largest difference, absolute or relative to the model's number, that is not refused; None: 1e-6.
+    sample:     rows with the request, feature and derived columns, e.g. the training frame.
+    transforms: the predictor's own, which the graph was built of.
+    bound:      largest difference, absolute or relative to the model's number, that is not refused; None: 1e-6, or
+                1e-5 for a graph that sums float32 numbers.
 
     Raises ModelError, with the worst row, if a number differs by more or a label differs; or if a row's answer
     depends on the batch it comes in. InputError if the sample lacks a column.
     """
+    return verify_with_edges(graph, imported, sample, transforms=transforms, bound=bound).verification
+
+
+def verify_with_edges(
+    graph: PredictorGraph,
+    imported: ImportedModel,
+    sample: pl.DataFrame,
+    *,
+    transforms: Sequence[TracedTransform] = (),
+    bound: float | None = None,
+) -> Verified:
+    """The same, with the edge rows that can be golden."""
     if sample.height == 0:
         raise ModelError("sample: no rows; allowed: one or more; pass the training frame, or a part of it")
-    limit = DEFAULT_BOUND if bound is None else bound
-    says = _answers_of_graph(graph, sample)
-    wanted = _answers_of_model(imported, sample)
-    verification = _compare(says, wanted, limit)
-    if _too_far(verification, flips_allowed=bound is not None):
-        raise ModelError(
-            f"graph: differs from the model by {verification.max_abs:g} ({verification.max_ulp} units in the last "
-            f"place), and in {verification.flips} of {verification.rows} labels; {verification.worst}; "
-            f"allowed: {limit:g}, and no other label; pass bound= if that is near enough, else report it"
-        )
-    return verification
-
-
-def _too_far(verification: Verification, *, flips_allowed: bool) -> bool:
-    """A label may differ only where its numbers are within a bound that the user has chosen."""
-    return verification.max_gap > verification.bound or (verification.flips > 0 and not flips_allowed)
-
-
-def _answers_of_graph(graph: PredictorGraph, sample: pl.DataFrame) -> Mapping[str, Tensor]:
-    features, request = graph.features_of(sample), graph.encode(sample, "sample")
-    session = Session(graph.onnx)
-    if not session.one_by_one:
-        feeds = {name: one[:_CUT_ROWS] for name, one in session.feeds(features, request).items()}
-        problem = mixed_rows(graph.onnx, feeds=feeds)
-        if problem is not None:
-            raise ModelError(f"graph: {problem}; allowed: the same bits in every batch; report it with the model")
-    return session.run(features, request)
-
-
-def _answers_of_model(imported: ImportedModel, sample: pl.DataFrame) -> Mapping[str, Tensor]:
-    try:
-        return imported.answer(sample)
-    except Exception as error:  # the library's own
-        raise ModelError(
-            f"model: fails on the sample: {one_line(error)}; allowed: rows as it was fitted on; "
-            "check the sample's columns"
-        ) from error
-
-
-def _compare(says: Mapping[str, Tensor], wanted: Mapping[str, Tensor], bound: float) -> Verification:
-    _refuse_other_shapes(says, wanted)
-    rows = len(next(iter(wanted.values())))
-    numbers = [name for name, one in wanted.items() if one.dtype.kind == "f"]
-    labels = [name for name, one in wanted.items() if one.dtype.kind != "f"]
-    flipped = _rows_where(rows, [says[name] != wanted[name] for name in labels])
-    differs = _rows_where(rows, [bits(says[name]) != bits(wanted[name]) for name in numbers]) | flipped
-    gaps = {name: _gaps(says[name], wanted[name]) for name in numbers}
-    most = {kind: max((float(gap[kind].max()) for gap in gaps.values()), default=0.0) for kind in _KINDS}
-    return Verification(
-        rows=rows,
-        max_abs=most["absolute"],
-        max_rel=most["relative"],
-        max_gap=most["smaller"],
-        max_ulp=int(most["ulps"]),
-        differs=int(differs.sum()),
-        flips=int(flipped.sum()),
-        bound=bound,
-        worst=_worst(says, wanted, flipped, gaps) if differs.any() else None,
+    judge = _Judge(graph, imported, bound)
+    of_sample = judge.of_sample(sample)
+    edges = edge_rows(graph, imported, sample, transforms)
+    asked = ask(imported.answer, edges.frame, [change.kind for change in edges.changes])
+    machines = judge.measure(sample, edges.frame[asked.where(~edges.extreme).rows])
+    is_beyond = edges.extreme & (machines.numeric_class != "exact")
+    of_edges = judge.of_edges(edges, asked.where(~is_beyond))
+    beyond = asked.where(is_beyond)
+    found = Verification(
+        **_widest(of_sample.comparison, of_edges.comparison),
+        rows=sample.height,
+        edges=of_edges.comparison.rows,
+        splits=edges.splits,
+        split_count=edges.split_count,
+        skipped=asked.skipped,
+        bound=judge.limit,
+        worst=max((of_sample, of_edges), key=lambda one: (one.comparison.flips, one.comparison.max_gap)).worst,
+        beyond=judge.compare_edges(edges, beyond) if len(beyond.rows) else None,
+        machines=machines,
     )
+    return Verified(found, edges.frame[asked.where(~is_beyond).rows])
 
 
-def _refuse_other_shapes(says: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    """Numbers of other shapes would be compared by broadcasting, and those of other widths by other bits."""
-    shown = {
-        place: {name: f"{one.dtype} {list(one.shape)}" for name, one in answers.items()}
-        for place, answers in (("graph", says), ("model", wanted))
-    }
-    if shown["graph"] != shown["model"]:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a comparison found, with its worst row shown."""
+
+    comparison: Comparison
+    worst: Difference | None
+
+
+class _Judge:
+    """Compares a graph with the model that it was made of."""
+
+    def __init__(self, graph: PredictorGraph, imported: ImportedModel, bound: float | None) -> None:
+        self._graph = graph
+        self._imported = imported
+        self._session = Session(graph.onnx)
+        self._operators = unsure_operators(onnx.load_model_from_string(graph.onnx))
+        self._flips_allowed = bound is not None  # a label may differ where its numbers are as near as the user wants
+        default = FLOAT32_BOUND if sums_float32(self._operators) else DEFAULT_BOUND
+        self.limit = default if bound is None else bound
+
+    def of_sample(self, sample: pl.DataFrame) -> _Found:
+        """Raises ModelError if they differ by too much on a row, or if the model fails."""
+        says = self._ask_graph(sample)
+        try:
+            wanted = self._imported.answer(sample)
+        except Exception as error:  # the library's own
+            raise ModelError(
+                f"model: fails on the sample: {one_line(error)}; allowed: rows as it was fitted on; "
+                "check the sample's columns"
+            ) from error
+        return self._judged(_compared(says, wanted), sample, None)
+
+    def of_edges(self, edges: EdgeRows, asked: Asked) -> _Found:
+        """The same for rows at the edges."""
+        kinds = [edges.changes[row].kind for row in asked.rows]
+        return self._judged(self.compare_edges(edges, asked), edges.frame[asked.rows], kinds)
+
+    def compare_edges(self, edges: EdgeRows, asked: Asked) -> Comparison:
+        """What was answered at the edges; nothing is refused."""
+        if not len(asked.rows):
+            return Comparison(0, 0.0, 0.0, 0.0, 0, 0, 0, None)
+        return _compared(self._ask_graph(edges.frame[asked.rows]), asked.outputs)
+
+    def measure(self, sample: pl.DataFrame, edges: pl.DataFrame) -> Machines:
+        """How the graph's answers depend on where it runs. Raises ModelError if they depend on the batch."""
+        parts = [_spread(sample), _spread(edges)]
+        features = np.concatenate([self._graph.features_of(part) for part in parts])
+        encoded = [self._graph.encode(part, "sample") for part in parts]
+        request = {name: np.concatenate([one[name] for one in encoded]) for name in encoded[0]}
+        return measure(self._graph.onnx, self._session.feeds(features, request), self._operators)
+
+    def _ask_graph(self, frame: pl.DataFrame) -> Outputs:
+        return self._session.run(self._graph.features_of(frame), self._graph.encode(frame, "sample"))
+
+    def _judged(self, comparison: Comparison, frame: pl.DataFrame, kinds: Sequence[str] | None) -> _Found:
+        worst = None if comparison.worst is None else self._difference(comparison.worst, frame, kinds)
+        flips = 0 if self._flips_allowed else comparison.flips
+        if worst is None or (comparison.max_gap <= self.limit and not flips):
+            return _Found(comparison, worst)
         raise ModelError(
-            f"graph: gives {shown['graph']}, the model {shown['model']}; allowed: the same outputs of the same shapes; "
+            f"graph: differs from the model by {comparison.max_abs:g} ({comparison.max_ulp} units in the last "
+            f"place), and in {comparison.flips} of {comparison.rows} labels; {worst}; its inputs: {worst.told_inputs}; "
+            f"allowed: {self.limit:g}, and no other label; pass bound= if that is near enough, else report it"
+        )
+
+    def _difference(self, pair: Pair, frame: pl.DataFrame, kinds: Sequence[str] | None) -> Difference:
+        inputs = frame.select(name for name in self._imported.columns).row(pair.row, named=True)
+        return Difference(
+            row=pair.row,
+            edge=None if kinds is None else kinds[pair.row],
+            output=pair.output,
+            graph=pair.one,
+            model=pair.other,
+            inputs={name: shown(value) for name, value in inputs.items()},
+        )
+
+
+def _compared(says: Outputs, wanted: Outputs) -> Comparison:
+    """Numbers of other shapes would be compared by broadcasting, and those of other widths by other bits."""
+    graph, model = shapes_of(says), shapes_of(wanted)
+    if graph != model:
+        raise ModelError(
+            f"graph: gives {graph}, the model {model}; allowed: the same outputs of the same shapes; "
             "report it with the model"
         )
+    return compare(says, wanted)
 
 
-def _rows_where(rows: int, unequal: list[Tensor]) -> NDArray[np.bool_]:
-    found = np.zeros(rows, np.bool_)
-    for one in unequal:
-        found |= one.reshape(rows, -1).any(axis=1)
-    return found
+def _spread(frame: pl.DataFrame) -> pl.DataFrame:
+    count = min(_MEASURED, frame.height)
+    return frame[np.unique(np.linspace(0, max(frame.height - 1, 0), count).astype(np.int64))]
 
 
-_KINDS = ("absolute", "relative", "smaller", "ulps")
-
-
-def _gaps(says: Tensor, wanted: Tensor) -> Mapping[str, Tensor]:
-    """How far apart numbers are, by kind of difference, each the largest of its row."""
-    same = bits(says) == bits(wanted)
-    with np.errstate(all="ignore"):
-        absolute = _known(same, np.abs(says - wanted))
-        relative = _known(same, absolute / np.abs(wanted))
-    ulps = np.where(np.isnan(says) != np.isnan(wanted), 2.0**62, np.abs(_ordered(says) - _ordered(wanted)))
-    kinds = {"absolute": absolute, "relative": relative, "smaller": np.minimum(absolute, relative), "ulps": ulps}
-    return {kind: gap.reshape(len(gap), -1).max(axis=1) for kind, gap in kinds.items()}
-
-
-def _known(same: Tensor, gap: Tensor) -> Tensor:
-    return np.where(same, 0.0, np.where(np.isnan(gap), np.inf, gap))
-
-
-def _ordered(values: Tensor) -> Tensor:
-    """Float numbers as numbers whose difference counts the floats of their own width between."""
-    whole = bits(values)
-    return np.where(whole < 0, -(whole & np.iinfo(whole.dtype).max), whole).astype(np.longdouble)
-
-
-def _worst(
-    says: Mapping[str, Tensor],
-    wanted: Mapping[str, Tensor],
-    flipped: NDArray[np.bool_],
-    gaps: Mapping[str, Mapping[str, Tensor]],
-) -> Difference:
-    if flipped.any():
-        row = int(flipped.argmax())
-        other = [name for name, one in wanted.items() if one.dtype.kind != "f" and np.any(says[name][row] != one[row])]
-        return _difference(says, wanted, other[0], row)
-    name = max(gaps, key=lambda one: float(gaps[one]["smaller"].max()))
-    return _difference(says, wanted, name, int(gaps[name]["smaller"].argmax()))
-
-
-def _difference(says: Mapping[str, Tensor], wanted: Mapping[str, Tensor], name: str, row: int) -> Difference:
-    return Difference(row, name, _shown(says[name][row]), _shown(wanted[name][row]))
-
-
-def _shown(value: Any) -> str:
-    return one_line(value.tolist() if hasattr(value, "tolist") else value, length=100)
+def _widest(*found: Comparison) -> dict[str, Any]:
+    """The largest of each difference, and the count of all rows that differ."""
+    largest = {name: max(getattr(one, name) for one in found) for name in ("max_abs", "max_rel", "max_gap", "max_ulp")}
+    return {**largest, **{name: sum(getattr(one, name) for one in found) for name in ("differs", "flips")}}

@@ -14,6 +14,7 @@ from unisono.spec.types import DType
 
 _ZERO = float(np.float32(1e-35))  # LightGBM takes anything up to here for 0
 _BELOW_ZERO = float(np.nextafter(-_ZERO, -np.inf))
+_INFINITE = 1e300  # how a dump writes a threshold that is infinite: whatever is known goes left
 
 Node = Mapping[str, Any]
 
@@ -70,16 +71,18 @@ def _split(node: Node) -> Split:
     if node["decision_type"] == "==":
         members = tuple(float(member) for member in str(node["threshold"]).split("||"))
         return Split(feature, 0.0, yes_for_nan=False, members=members)
-    threshold = _around_zero(float(node["threshold"]))
+    threshold = _as_asked(float(node["threshold"]))
     # Where a column had no missing value in training, NaN counts as 0.
     zero_goes = threshold >= 0.0
     return Split(feature, threshold, bool(node["default_left"]) if node["missing_type"] != "None" else zero_goes)
 
 
-def _around_zero(threshold: float) -> float:
+def _as_asked(threshold: float) -> float:
     """What asks of x as it is what LightGBM asks of x after it has taken tiny numbers for 0."""
     if 0.0 <= threshold < _ZERO:
         return _ZERO
+    if threshold >= _INFINITE:
+        return np.inf
     return _BELOW_ZERO if -_ZERO <= threshold < 0.0 else threshold
 
 

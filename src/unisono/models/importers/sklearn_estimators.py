@@ -74,7 +74,13 @@ def _by_scores(emit: Emitter, model: Any, scores: str) -> Task:
     """A sigmoid of one score, or a softmax of many; one model for each of many classes: their sigmoids, normalised."""
     if len(model.classes_) > 2 and type(model).__name__ == "SGDClassifier":
         weights = exponential.sigmoid(emit, scores)
-        return _by_probabilities(emit, model, emit("Div", weights, exponential.sum_in_order(emit, weights, axis=1)))
+        total = exponential.sum_in_order(emit, weights, axis=1)
+        # Far out all sigmoids are 0, or all are 1, and the scores still say which is largest.
+        uniform = emit.constant(1.0 / len(model.classes_))
+        nothing = emit("Equal", total, emit.constant(0.0))
+        probabilities = emit("Where", nothing, uniform, emit("Div", weights, total))
+        label = emit("Gather", emit.constant(class_array(list(model.classes_))), emit("ArgMax", scores, axis=1))
+        return _by_probabilities(emit, model, probabilities, label=label)
     if len(model.classes_) > 2:
         return _by_probabilities(emit, model, exponential.softmax(emit, scores))
     score = emit("Reshape", scores, emit.constant(np.array([-1])))
