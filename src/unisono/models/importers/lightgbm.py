@@ -11,18 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
-from onnx import TensorProto
 
 from unisono.models import exponential
 from unisono.models.canonical import canonical
-from unisono.models.emit import Emitter, value
+from unisono.models.emit import Emitter
 from unisono.models.importers import lightgbm_trees
 from unisono.models.importers.base import (
-    NUMBERS,
     Answers,
-    Block,
     ImportedModel,
     Task,
     Tensor,
@@ -32,16 +28,14 @@ from unisono.models.importers.base import (
     emit_labels,
     labelled,
     match_columns,
-    matrix_of,
     outputs_of,
-    refuse_other_dtypes,
 )
+from unisono.models.importers.categories import Columns, columns_of, emit_matrix, matrix_of
 from unisono.models.names import PREDICTION, PROBABILITIES, PROBABILITY
 from unisono.spec.errors import ModelError
-from unisono.spec.types import DType, Int64
+from unisono.spec.types import DType
 from unisono.spec.wording import listing
 
-_MATRIX = "matrix"
 _SAFE_EXPONENT = 700.0  # exp of at most this is finite
 
 
@@ -58,18 +52,15 @@ class LightGBM:
         """The model as a graph. Raises ModelError for linear trees, unknown objectives, columns that are not there."""
         fitted = read(model, inputs, columns)
         emit = Emitter()
-        task = emit_model(emit, fitted, _matrix(emit, fitted))
-        texts = [name for name in fitted.columns if name in fitted.texts]
-        blocks = [Block(_MATRIX, tuple(name for name in fitted.columns if name not in fitted.texts))]
-        blocks += [Block(f"text.{name}", (name,), kind="text") for name in texts]
+        task = emit_model(emit, fitted, emit_matrix(emit, fitted.columns))
         return ImportedModel(
             task=task,
             classes=() if task == "regression" else tuple(fitted.classes.tolist()),
-            blocks=tuple(block for block in blocks if block.columns),
-            graph=canonical(emit.model(_inputs(blocks), outputs_of(task, fitted.classes)), {}),
+            blocks=fitted.columns.blocks,
+            graph=canonical(emit.model(fitted.columns.inputs, outputs_of(task, fitted.classes)), {}),
             library=f"lightgbm {_version()}",
             finite=True,
-            answer=lambda frame: fitted.answer(_numbers(frame, fitted, inputs)),
+            answer=lambda frame: fitted.answer(matrix_of(frame, fitted.columns)),
         )
 
 
@@ -80,16 +71,12 @@ class Fitted:
     booster: LightGBM's own object.
     dump:    its `dump_model()`.
     columns: in training order.
-    dtypes:  theirs; Int64 for those that were pandas categories of text.
-    texts:   column -> its categories, where it was fitted on a pandas column of strings.
     classes: labels; empty if it gives numbers.
     """
 
     booster: Any
     dump: Mapping[str, Any]
-    columns: tuple[str, ...]
-    dtypes: tuple[DType, ...]
-    texts: Mapping[str, tuple[str, ...]]
+    columns: Columns
     classes: Tensor
 
     def answer(self, matrix: NDArray[np.float64]) -> Answers:
@@ -107,13 +94,10 @@ def read(model: Any, inputs: Mapping[str, DType], columns: Sequence[str] | None)
     booster = getattr(model, "booster_", model)
     dump = booster.dump_model()
     names = match_columns(dump["feature_names"], inputs, columns)
-    texts = _texts(dump, names, inputs)
-    refuse_other_dtypes([name for name in names if name not in texts], inputs, NUMBERS)
-    dtypes = tuple(Int64 if name in texts else inputs[name] for name in names)
-    return Fitted(booster, dump, names, dtypes, texts, _classes(model, dump))
+    return Fitted(booster, dump, columns_of(names, inputs, _categories(dump, names)), _classes(model, dump))
 
 
-def _texts(dump: Mapping[str, Any], names: Sequence[str], inputs: Mapping[str, DType]) -> Mapping[str, tuple[str, ...]]:
+def _categories(dump: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Sequence[Any]]:
     """The categories of the columns that were pandas categories."""
     lists = dump.get("pandas_categorical") or []
     if not lists:
@@ -125,16 +109,7 @@ def _texts(dump: Mapping[str, Any], names: Sequence[str], inputs: Mapping[str, D
             f"model: {len(lists)} pandas categories for {len(categorical)} categorical columns; allowed: as many; "
             "drop columns of one value only, or derive codes with unisono.category"
         )
-    found = {}
-    for name, categories in zip(categorical, lists, strict=True):
-        if inputs[name].name == "String":
-            found[name] = tuple(str(category) for category in categories)
-        elif list(categories) != list(range(len(categories))):
-            raise ModelError(
-                f'model: "{name}" is a pandas category of {listing(categories)}; allowed: categories of strings, or '
-                "whole numbers from 0; derive codes with unisono.category"
-            )
-    return found
+    return dict(zip(categorical, lists, strict=True))
 
 
 def _classes(model: object, dump: Mapping[str, Any]) -> Tensor:
@@ -147,48 +122,9 @@ def _classes(model: object, dump: Mapping[str, Any]) -> Tensor:
     return np.arange(dump["num_class"]) if objective in ("multiclass", "multiclassova") else np.empty(0)
 
 
-def _inputs(blocks: Sequence[Block]) -> list[Any]:
-    texts = [value(block.name, object, "N") for block in blocks if block.kind == "text"]
-    numbers = [value(block.name, np.float64, "N", len(block.columns)) for block in blocks if block.kind == "matrix"]
-    return [*(one for one in numbers if one.type.tensor_type.shape.dim[1].dim_value), *texts]
-
-
-def _numbers(frame: pl.DataFrame, fitted: Fitted, inputs: Mapping[str, DType]) -> NDArray[np.float64]:
-    """A frame as LightGBM takes it."""
-    codes = {
-        name: frame.get_column(name)
-        .cast(pl.String)
-        .replace_strict({text: code for code, text in enumerate(texts)}, default=None, return_dtype=pl.Int64)
-        for name, texts in fitted.texts.items()
-    }
-    coded = frame.with_columns(**codes)
-    return matrix_of(coded, fitted.columns, dict(zip(fitted.columns, fitted.dtypes, strict=True)))
-
-
-def _matrix(emit: Emitter, fitted: Fitted) -> str:
-    """The matrix in training order; texts as the positions of their categories, NaN for one that is none."""
-    if not fitted.texts:
-        return _MATRIX
-    plain = [name for name in fitted.columns if name not in fitted.texts]
-    columns = [_MATRIX] if plain else []
-    for name, texts in fitted.texts.items():
-        codes = emit(
-            "LabelEncoder",
-            f"text.{name}",
-            domain="ai.onnx.ml",
-            keys_strings=list(texts),
-            values_floats=[float(code) for code in range(len(texts))],
-            default_float=float("nan"),
-        )
-        columns.append(emit("Unsqueeze", emit("Cast", codes, to=TensorProto.DOUBLE), emit.constant(np.array([1]))))
-    whole = emit("Concat", *columns, axis=1)
-    order = [*plain, *fitted.texts]
-    return emit("Gather", whole, emit.constant(np.array([order.index(name) for name in fitted.columns])), axis=1)
-
-
 def emit_model(emit: Emitter, fitted: Fitted, matrix: str) -> Task:
     """The model's nodes, from a matrix of its columns to its outputs; says which task it is."""
-    raw, bound = lightgbm_trees.emit_scores(emit, fitted.dump, fitted.dtypes, matrix)
+    raw, bound = lightgbm_trees.emit_scores(emit, fitted.dump, fitted.columns.dtypes, matrix)
     name, _, words = str(fitted.dump.get("objective", "")).partition(" ")
     parameters = dict(word.split(":", 1) for word in words.split() if ":" in word)
     if name in _CLASSIFIERS:

@@ -35,6 +35,7 @@ from unisono.spec.errors import ModelError
 from unisono.spec.types import DType
 
 _MATRIX = "matrix"
+_OTHERS = ("catboost", "lightgbm", "xgboost")  # theirs look like scikit-learn's
 
 
 class Sklearn:
@@ -43,7 +44,7 @@ class Sklearn:
     def accepts(self, model: object) -> bool:
         """Whether this is a Pipeline or an estimator of scikit-learn's own."""
         return type(model).__module__.partition(".")[0] == "sklearn" or (
-            comes_from(model, "sklearn") and not comes_from(model, "lightgbm")
+            comes_from(model, "sklearn") and not any(comes_from(model, library) for library in _OTHERS)
         )
 
     def import_model(
