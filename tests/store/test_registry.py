@@ -13,20 +13,10 @@ from sqlalchemy import text
 import unisono as un
 from tests.faults.logs import flip
 from tests.postgres import SECRET
-from tests.store.registries import add, artifact
+from tests.store.registries import Place, add, artifact
 from unisono.spec.active import ActiveVersions, Version
 from unisono.store.database import open_database
 from unisono.store.registry import AliasMovedError, Change, Registry
-
-Place = tuple[str, str]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """The database's URL and the folder of artifacts of a registry that is empty yet."""
-    file = f"sqlite:///{tmp_path / 'registry.sqlite'}"
-    url = file if request.param == "sqlite" else request.getfixturevalue("postgres").database()
-    return url, str(tmp_path / "artifacts")
 
 
 @pytest.fixture
@@ -210,7 +200,7 @@ def test_what_no_database_keeps_is_refused_before_anything_is_written(
 ) -> None:
     with pytest.raises(un.InputError, match=r"allowed: at most 2000 characters"):
         registry.add(artifact(), **said)
-    assert not Path(place[1]).exists()
+    assert not Path(place.artifacts).exists()
 
 
 @pytest.mark.parametrize(
@@ -228,7 +218,7 @@ def test_what_no_database_keeps_is_refused_before_anything_is_written(
     ids=["update", "delete", "delete one", "truncate", "replace", "upsert"],
 )
 def test_the_database_itself_keeps_the_history_as_it_is(registry: Registry, place: Place, statement: str) -> None:
-    is_sqlite = place[0].startswith("sqlite")
+    is_sqlite = place.url.startswith("sqlite")
     if ("TRUNCATE" in statement and is_sqlite) or ("OR REPLACE" in statement and not is_sqlite):
         pytest.skip("this database has no such statement")
     (version,) = add(registry, 2.0)
@@ -249,7 +239,7 @@ def test_the_database_itself_knows_one_champion_only(registry: Registry, place: 
 
 
 def execute(place: Place, statement: str) -> None:
-    database = open_database(place[0])
+    database = open_database(place.url)
     try:
         with database.write() as connection:
             connection.execute(text(statement))
@@ -288,7 +278,7 @@ def test_an_artifact_that_is_gone_is_refused(registry: Registry) -> None:
 
 
 def test_a_folder_that_cannot_be_written_leaves_no_version(registry: Registry, place: Place) -> None:
-    Path(place[1]).write_text("a file is in the way")
+    Path(place.artifacts).write_text("a file is in the way")
     with pytest.raises(un.StoreError, match="nothing was registered"):
         registry.add(artifact())
     assert registry.predictors() == []
@@ -296,7 +286,7 @@ def test_a_folder_that_cannot_be_written_leaves_no_version(registry: Registry, p
 
 def test_artifacts_can_be_wherever_fsspec_reaches(place: Place, tmp_path: Path) -> None:
     for where in (f"memory://{os.urandom(4).hex()}/models", f"file://{tmp_path}/elsewhere", f"{tmp_path}/plain/"):
-        registry = Registry(place[0], where)
+        registry = Registry(place.url, where)
         (version,) = add(registry, 2.0)
         assert registry.artifact(version) == artifact()
         assert version.artifact.endswith(f"risk/{version.id}.zip")
