@@ -116,9 +116,10 @@ def test_batch_prediction_is_written_in_parts_that_are_gone_when_it_is_whole(reg
     done = unisono("predict", "late", "--out", "predictions.parquet", "--chunk", "500", "--json", folder=home)
     assert (done.exit_code, set(done.answer)) == (0, FIELDS["predict"])
     predictions = pl.read_parquet(home / "predictions.parquet")
-    assert done.answer["columns"] == predictions.columns
+    assert (done.answer["rows"], done.answer["parts"]) == (ROWS, 6)
     assert predictions["probability"].is_between(0, 1).all()
     assert not list(home.glob(".predictions*"))
+    assert not list((home / ".unisono/batch").rglob("*.arrow"))
     version = registered.answer["version"][:8]
     few = ["--requests", "few.csv", "--version", version, "--out", "few_predictions.csv"]
     (home / "few.csv").write_text("\n".join((home / "data/requests.csv").read_text().splitlines()[:11]))

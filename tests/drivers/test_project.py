@@ -99,30 +99,6 @@ def test_a_stream_that_has_seen_all_has_nothing_to_do(project: Project) -> None:
     assert project.predictions("risk").equals(before)
 
 
-def test_a_prediction_that_was_killed_goes_on(project: Project, tmp_path: Path) -> None:
-    whole = project.predict("risk", output=tmp_path / "whole.parquet", chunk=30)
-    done: list[int] = []
-
-    def stop_half_way(what: str, count: int, total: int | None) -> None:
-        if what == "predicting" and count == 90:
-            raise KeyboardInterrupt
-
-    output = tmp_path / "scores.parquet"
-    with pytest.raises(KeyboardInterrupt):
-        project.predict("risk", output=output, chunk=30, progress=stop_half_way)
-    parts = sorted((tmp_path / ".scores.parquet.parts").glob("*.parquet"))
-    assert len(parts) == 3 and not output.exists()
-    written = [part.stat().st_mtime_ns for part in parts]
-
-    def look(what: str, count: int, total: int | None) -> None:
-        done.extend(part.stat().st_mtime_ns for part in parts if what == "predicting" and count == 90)
-
-    assert project.predict("risk", output=output, chunk=30, progress=look).equals(whole)
-    assert done == written
-    assert pl.read_parquet(output).equals(whole)
-    assert not (tmp_path / ".scores.parquet.parts").exists()
-
-
 def test_versions_can_be_named_and_have_a_history(project: Project) -> None:
     active = project.registry.active("risk")
     assert [change.version for change in project.registry.history("risk")][-1] == active.id

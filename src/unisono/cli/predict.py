@@ -2,63 +2,159 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 
 from unisono.cli.answer import Answer
-from unisono.cli.options import COMMON_DEFAULTS, Common, PredictorName, RequestsFile, option
+from unisono.cli.options import COMMON_DEFAULTS, Common, option
 from unisono.cli.progress import progress
+
+if TYPE_CHECKING:
+    from unisono.drivers.batch import BatchReport
+    from unisono.drivers.project import Project
 
 EXAMPLES = (
     "unisono predict late --out predictions.parquet",
-    "unisono predict late --requests data/requests.csv --out predictions.csv",
+    "unisono predict late --requests data/requests.csv --out sqlite:///scores.db#late",
+    "unisono predict late --out scores.parquet --only-new parcel",
 )
 FIELDS = {
-    "predictor": "its name",
+    "predictors": "their names",
     "rows": "requests",
-    "columns": "names: of the request, then of the outputs",
-    "out": "the file written, or null",
+    "new_rows": "that were scored: fewer if only new ones were wanted, 0 if the result was there already",
+    "columns": "names: of the request, then of the outputs; null with --out",
+    "out": "the table written, or null",
+    "run_id": "of the run; null without --out",
+    "versions": "predictor -> the version that answered",
+    "repeated": "whether the result of this run was there already, so that nothing was done",
+    "parts": "in which the rows were scored",
+    "resumed_parts": "of these, how many a run that was stopped had finished",
+    "seconds": "from start to end",
+    "cpu_seconds": "of all cores",
 }
+
+_Report = Callable[[str, int, int | None], None]
 
 
 def predict(
-    predictor: PredictorName,
+    predictor: Annotated[
+        str,
+        Parameter(
+            help="Name of the predictor, as in the project's definitions. Several, with commas between, share one "
+            "reading of the table; their outputs are then called PREDICTOR__OUTPUT."
+        ),
+    ],
     /,
     *,
-    requests: RequestsFile = None,
+    requests: Annotated[
+        str | None,
+        option(
+            "TABLE",
+            "Table with the requests: a .parquet, .csv or .ndjson file, a folder or pattern of Parquet files, a Delta "
+            "table, or URL#TABLE of a database. Default: the predictor's file in unisono.toml.",
+        ),
+    ] = None,
     out: Annotated[
-        Path | None,
-        option("FILE", "File to write: .parquet (resumable) or .csv. Default: none; a few rows are shown."),
+        str | None,
+        option(
+            "TABLE",
+            "Table to write: a .parquet, .csv or .ndjson file, a folder of Parquet files (PATH/), a Delta table "
+            "(delta:PATH), or URL#TABLE of a database. Default: none; a few rows are shown.",
+        ),
+    ] = None,
+    run_id: Annotated[
+        str | None,
+        option("ID", "Name of this run: if --out has its result, nothing is done. Default: made of the inputs."),
+    ] = None,
+    only_new: Annotated[
+        str | None,
+        option("COLUMN", "Leave out rows whose value here --out has already, and add the others. Default: all rows."),
+    ] = None,
+    keep: Annotated[
+        str | None,
+        option("COLUMNS", "Columns to write beside the outputs, with commas between. Default: those of the request."),
     ] = None,
     version: Annotated[
         str | None,
-        option("ID", "Id of the version that answers, or its first digits. Default: the champion."),
+        option("ID", "Id of the version that answers, its first digits, or an alias. Default: the champion."),
     ] = None,
+    cores: Annotated[PositiveInt | None, option("N", "Parts scored at once. Default: one a core.")] = None,
     chunk: Annotated[
-        PositiveInt, option("ROWS", "Rows scored at a time, and kept as one part. Default: 65536.")
-    ] = 65_536,
+        PositiveInt | None,
+        option("ROWS", "Rows scored at a time, and kept as one part. Default: 65536, fewer if there are few rows."),
+    ] = None,
     common: Common = COMMON_DEFAULTS,
 ) -> Answer:
     """Predict a table of requests in one batch.
 
     One row a request: its columns, then what the model says, from the features as they were known at the time of
-    the request. With --out FILE.parquet finished parts are kept beside the file until it is whole: a command that
-    was stopped or killed goes on where it was when it is run again.
+    the request. Memory stays small however large the table is. Readers of --out see the whole result or what was
+    there before; the same run twice does nothing the second time. Finished parts are kept in the project's store
+    until then: a command that was stopped or killed goes on where it was when it is run again.
     """
-    from unisono.cli import tables
     from unisono.drivers.project import load
 
-    if out is not None:
-        tables.check_suffix(out)
-    resumable = out if out is not None and out.suffix.lower() == ".parquet" else None
-    project = load(common.project)
-    asked = None if requests is None else tables.read_requests(project, predictor, requests)
+    project, names = load(common.project), predictor.split(",")
     with progress(quiet=common.quiet) as report:
-        table = project.predict(predictor, asked, version=version, output=resumable, chunk=chunk, progress=report)
-    if out is not None and resumable is None:
-        tables.write(table, out)
-    written = "" if out is None else f"\nwritten to {out}"
-    data = {"predictor": predictor, "rows": table.height, "columns": table.columns, "out": out and str(out)}
-    return Answer(data, f"{tables.shown(table)}{written}")
+        if out is None:
+            return _shown(project, names, requests, version, report)
+        from unisono.drivers.batch import run_batch
+
+        done = run_batch(
+            project,
+            names,
+            requests,
+            out,
+            version=version,
+            run_id=run_id,
+            only_new=only_new,
+            keep=None if keep is None else keep.split(","),
+            cores=cores,
+            chunk=chunk,
+            progress=report,
+        )
+    return Answer(_data(names, done, out), _told(done, out))
+
+
+def _shown(project: Project, names: list[str], requests: str | None, version: str | None, report: _Report) -> Answer:
+    """Without --out: nothing is written."""
+    from unisono.cli import tables
+    from unisono.spec.errors import InputError
+
+    if len(names) > 1:
+        raise InputError(f"{','.join(names)}: several predictors; allowed without --out: one; name a table with --out")
+    asked = None if requests is None else tables.read_requests(project, names[0], Path(requests))
+    table = project.predict(names[0], asked, version=version, progress=report)
+    data = dict.fromkeys(FIELDS) | {"predictors": names, "rows": table.height, "new_rows": table.height}
+    return Answer(data | {"columns": table.columns, "repeated": False}, tables.shown(table))
+
+
+def _data(names: list[str], done: BatchReport, out: str) -> Mapping[str, object]:
+    return {
+        "predictors": names,
+        "rows": done.rows,
+        "new_rows": done.new_rows,
+        "columns": None,
+        "out": out,
+        "run_id": done.run_id,
+        "versions": dict(done.versions),
+        "repeated": done.is_repeated,
+        "parts": done.parts,
+        "resumed_parts": done.resumed_parts,
+        "seconds": round(done.seconds, 3),
+        "cpu_seconds": round(done.cpu_seconds, 3),
+    }
+
+
+def _told(done: BatchReport, out: str) -> str:
+    if done.is_repeated:
+        return f"nothing to do: {out} has the result of run {done.run_id} already"
+    which = f"{done.new_rows:,} rows" if done.new_rows == done.rows else f"{done.new_rows:,} new of {done.rows:,} rows"
+    resumed = f", {done.resumed_parts} of {done.parts} parts from before" if done.resumed_parts else ""
+    rate = f"{done.new_rows / done.seconds:,.0f} rows/s" if done.seconds else ""
+    lines = [f"{which} written to {out}", f"in {done.seconds:.1f} s ({rate}){resumed}", f"run {done.run_id}"]
+    return "\n  ".join([*lines, *(f"{name}: version {version}" for name, version in done.versions.items())])

@@ -49,7 +49,14 @@ def read_table(path: Path, columns: Mapping[str, DType], *, also: Iterable[str] 
         if name not in frame.columns:
             raise place.missing(name, frame.columns)
     wanted = [name for name in (*columns, *also) if name in frame.columns]
-    return frame.select([_typed(frame.get_column(name), columns.get(name), place.of(name)) for name in wanted])
+    return as_declared(frame.select(wanted), columns, place)
+
+
+def as_declared(frame: pl.DataFrame, columns: Mapping[str, DType], place: Place) -> pl.DataFrame:
+    """Columns of text as what their dtypes say they mean; anything else as it is. Raises InputError."""
+    return frame.select(
+        _typed(column, columns.get(column.name), place.of(column.name)) for column in frame.get_columns()
+    )
 
 
 def _read_parquet(path: Path, columns: Iterable[str]) -> pl.DataFrame:

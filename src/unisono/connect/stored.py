@@ -24,9 +24,10 @@ class StoredParquet:
             raise StoreError(f"{path}: there is no such file; allowed: a Parquet file; correct the path")
         self._look = self._look_now()
         try:
-            self.columns: Sequence[str] = list(pl.read_parquet_schema(path))
+            self.schema = pl.read_parquet_schema(path)
         except (pl.exceptions.PolarsError, OSError) as error:
             raise self._unreadable(error) from error
+        self.columns: Sequence[str] = list(self.schema)
 
     def read(self, columns: Sequence[str]) -> pl.DataFrame:
         """Some of its columns. Raises InputError if the file is unsound, or not what it was when it was opened."""

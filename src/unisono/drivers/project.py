@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from unisono.connect.files import write_parquet
 from unisono.connect.log import Log, LogWriter
 from unisono.drivers import batch
 from unisono.drivers.config import Config, read_config
@@ -121,22 +120,29 @@ class Project:
         return {name: self._events_of(name) for name in self.ready(predictor).spec.sources}
 
     def _events_of(self, source: str) -> pl.DataFrame:
+        return read_events(self.definitions.sources[source], self.event_file(source))
+
+    def event_file(self, source: str) -> Path:
+        """The file with a source's events. Raises InputError if unisono.toml names none."""
         if source not in self.config.events:
             raise InputError(
                 f"source {source} has no file; allowed: one a source; "
                 f'add `{source} = "data/{source}.parquet"` to [events] in {self.root / "unisono.toml"}'
             )
-        return read_events(self.definitions.sources[source], self.root / self.config.events[source])
+        return self.root / self.config.events[source]
 
     def requests(self, predictor: str) -> pl.DataFrame:
         """A predictor's requests from their file."""
-        spec = self.ready(predictor).spec
+        return read_requests(self.ready(predictor).spec, self.request_file(predictor))
+
+    def request_file(self, predictor: str) -> Path:
+        """The file with a predictor's requests. Raises InputError if unisono.toml names none."""
         if predictor not in self.config.requests:
             raise InputError(
                 f"predictor {predictor} has no file of requests; allowed: one a predictor, or a frame; "
                 f'add `{predictor} = "data/requests.parquet"` to [requests] in {self.root / "unisono.toml"}'
             )
-        return read_requests(spec, self.root / self.config.requests[predictor])
+        return self.root / self.config.requests[predictor]
 
     def _asked(self, predictor: str, requests: object | None) -> pl.DataFrame:
         if requests is None:
@@ -195,28 +201,20 @@ class Project:
         requests: object | None = None,
         *,
         version: str | None = None,
-        output: Path | None = None,
         chunk: int = batch.CHUNK_ROWS,
         progress: Progress = no_progress,
     ) -> pl.DataFrame:
-        """Predictions of a table: its columns, then the outputs of the graph.
+        """Predictions of a frame: its columns, then the outputs of the graph. For a table outside see `run_batch`.
 
         requests: a frame; None: the file in unisono.toml.
         version:  id of the version that answers, its first digits, or an alias; None: the champion.
-        output:   a Parquet file to write. What is done is kept beside it until it is whole, so that a killed run
-                  goes on where it was.
         chunk:    rows scored at a time.
         """
         ready, scorer = self.ready(predictor), self.scorer(predictor, version)
         asked = self._asked(predictor, requests)
         progress("computing features", 0, asked.height)
         features = batch.features_of_requests(ready, asked, self.events(predictor))
-        parts = None if output is None else output.with_name(f".{output.name}.parts")
-        answers = batch.score_table(scorer, asked, features, chunk=chunk, parts=parts, progress=progress)
-        if output is not None and parts is not None:
-            write_parquet(answers, output)
-            batch.forget_parts(parts)
-        return answers
+        return batch.score_table(scorer, asked, features, chunk=chunk, progress=progress)
 
     # Stream -----------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from unisono.features.answers import Matrix, without_nulls
 from unisono.models import GoldenRows, PredictorGraph, Session, check_golden, load_graph
 from unisono.spec.active import Version
 from unisono.spec.errors import ModelError
+from unisono.spec.types import DType
 from unisono.store.registry import Registry
 
 
@@ -49,6 +50,11 @@ class Scorer:
     def onnx(self) -> bytes:
         """The graph."""
         return self._graph.onnx
+
+    @property
+    def reads(self) -> Mapping[str, DType]:
+        """The request columns that the graph reads, with dtypes."""
+        return self._graph.request
 
     def score(self, requests: pl.DataFrame, features: Matrix) -> Outputs:
         """The outputs for some requests: name -> one value, or row of values, a request.

@@ -18,19 +18,21 @@ class Place:
     frame:  what the frame is: "events of source arrivals".
     column: the column, once known.
     row:    the row, from 0, once known.
+    first:  which row of the whole the frame's first one is.
     """
 
     frame: str
     column: str | None = None
     row: int | None = None
+    first: int = 0
 
     def of(self, column: str) -> Place:
         """This frame's column."""
         return replace(self, column=column)
 
     def at(self, row: int) -> Place:
-        """This column's row."""
-        return replace(self, row=row)
+        """This column's row, which is counted from the frame's first."""
+        return replace(self, row=self.first + row)
 
     def __str__(self) -> str:
         column = "" if self.column is None else f', column "{self.column}"'

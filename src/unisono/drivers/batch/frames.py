@@ -1,16 +1,11 @@
-"""The batch driver: training frames, and predictions of whole tables."""
+"""Frames in memory: training frames, and predictions of requests."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
-from hashlib import sha256
-from pathlib import Path
 
-import msgspec
 import polars as pl
 
-from unisono.connect.files import write_parquet
 from unisono.drivers.ingest import Progress, no_progress
 from unisono.drivers.labels import label_column
 from unisono.drivers.memory import join_features
@@ -62,26 +57,18 @@ def score_table(
     features: Matrix,
     *,
     chunk: int = CHUNK_ROWS,
-    parts: Path | None = None,
     progress: Progress = no_progress,
 ) -> pl.DataFrame:
     """Requests with the outputs for them, a column an output.
 
     chunk: rows scored at a time.
-    parts: folder where what is done is kept, so that a killed run goes on from there; None: nothing is kept.
 
     Raises InputError if a request column is called like an output.
     """
-    kept = None if parts is None else _Parts(parts, _fingerprint(scorer, requests, features, chunk))
     pieces = []
-    for number, start in enumerate(range(0, max(requests.height, 1), chunk)):
-        piece = None if kept is None else kept.read(number)
-        if piece is None:
-            rows = requests.slice(start, chunk)
-            piece = with_outputs(rows, scorer.score(rows, features[start : start + chunk]))
-            if kept is not None:
-                kept.write(number, piece)
-        pieces.append(piece)
+    for start in range(0, max(requests.height, 1), chunk):
+        rows = requests.slice(start, chunk)
+        pieces.append(with_outputs(rows, scorer.score(rows, features[start : start + chunk])))
         progress("predicting", min(start + chunk, requests.height), requests.height)
     return pl.concat(pieces, rechunk=True)
 
@@ -95,40 +82,3 @@ def with_outputs(requests: pl.DataFrame, outputs: Outputs) -> pl.DataFrame:
                 "drop or rename the column"
             )
     return requests.with_columns(pl.Series(name, values) for name, values in outputs.items())
-
-
-class _Parts:
-    """The finished parts of a prediction; begun anew if they are of another one."""
-
-    def __init__(self, directory: Path, fingerprint: str) -> None:
-        self._directory = directory
-        mark = directory / "of"
-        if not (mark.is_file() and mark.read_text() == fingerprint):
-            shutil.rmtree(directory, ignore_errors=True)
-            directory.mkdir(parents=True)
-            mark.write_text(fingerprint)
-
-    def _path(self, number: int) -> Path:
-        return self._directory / f"{number:08}.parquet"
-
-    def read(self, number: int) -> pl.DataFrame | None:
-        path = self._path(number)
-        return pl.read_parquet(path) if path.is_file() else None
-
-    def write(self, number: int, piece: pl.DataFrame) -> None:
-        write_parquet(piece, self._path(number))
-
-
-def _fingerprint(scorer: Scores, requests: pl.DataFrame, features: Matrix, chunk: int) -> str:
-    """Equal for equal predictions cut into equal parts."""
-    facts = msgspec.json.encode([scorer.version.id, chunk, requests.columns, [str(kind) for kind in requests.dtypes]])
-    digest = sha256(facts)
-    digest.update(features.tobytes())
-    for column in requests.get_columns():
-        digest.update(column.hash(seed=7).to_numpy().tobytes())
-    return digest.hexdigest()
-
-
-def forget_parts(directory: Path) -> None:
-    """Remove the parts of a prediction that is whole."""
-    shutil.rmtree(directory, ignore_errors=True)
