@@ -83,12 +83,9 @@ class Project:
     @cached_property
     def registry(self) -> Registry:
         """The versions of its predictors. Raises StoreError if it cannot be reached."""
-        from unisono.store.registry import Registry
+        from unisono.drivers.registries import open_registry
 
-        place, store = self.config.registry, self.store_path
-        return Registry(
-            place.url or str(store / "registry.sqlite"), place.artifacts or str(store / "artifacts"), folder=self.root
-        )
+        return open_registry(self.root, self.config)
 
     def ready(self, predictor: str) -> ReadyPredictor:
         """A predictor, traced and compiled. Raises InputError if there is none of this name, DefinitionError."""
@@ -170,20 +167,41 @@ class Project:
         sample: object,
         columns: list[str] | None = None,
         bound: float | None = None,
+        metrics: Mapping[str, float] | None = None,
+        key: bytes | None = None,
+        alias: str | None = "champion",
+        by: str | None = None,
+        why: str = "",
+        progress: Progress = no_progress,
     ) -> Registered:
         """Import a fitted model into one graph, verify it, keep it as a version, and let that answer.
 
         model:   what an importer takes: LightGBM, a scikit-learn pipeline, ...
-        sample:  rows of the training frame, on which graph and model are compared; some are kept as golden rows.
+        sample:  rows of the training frame, on which graph and model are compared; some are kept as golden rows. Where
+                 they have the label, the version's metrics are computed from them.
         columns: the model's inputs in the order it was fitted with, if it does not know their names.
-        bound:   the largest difference that is accepted; None: the importer's own.
+        bound:   the largest difference between graph and model that is accepted, absolute or relative; None: 1e-6, or
+                 1e-5 for a graph that sums float32 numbers.
+        metrics: your own, to be kept with the version.
+        key:     content of the PEM file of an Ed25519 key that signs the artifact.
+        alias:   that the version gets; None: none, so that what answers stays as it is.
+        by, why: for the history; by is your login name if you do not say.
 
         Raises ModelError if the model cannot be imported, wants other inputs, or differs by more than the bound.
         """
-        from unisono.drivers.registering import register
+        from unisono.drivers.registering import Terms, register
 
+        terms = Terms(columns=columns, bound=bound, metrics=metrics or {}, key=key, alias=alias, by=by, why=why)
         rows = to_polars(sample, Place("sample"))
-        return register(self.ready(predictor), self.registry, model, sample=rows, columns=columns, bound=bound)
+        return register(
+            self.ready(predictor),
+            self.registry,
+            model,
+            sample=rows,
+            terms=terms,
+            folder=self.root,
+            progress=progress,
+        )
 
     def scorer(self, predictor: str, version: str | None = None) -> Scorer:
         """A version ready to answer: the champion, or the one named. Raises StoreError if there is none.

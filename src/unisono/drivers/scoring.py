@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from unisono.drivers.scores import Outputs, Value
 from unisono.features.answers import Matrix, without_nulls
-from unisono.models import GoldenRows, PredictorGraph, Session, check_golden, load_graph
+from unisono.models import GoldenRows, PredictorGraph, Session, check_golden, load_graph, read_passport
+from unisono.models.names import extras_of
 from unisono.spec.active import Version
 from unisono.spec.errors import ModelError
 from unisono.spec.types import DType
 from unisono.store.registry import Registry
+
+_NONE: Mapping[str, bytes] = {}
 
 
 class Scorer:
@@ -24,25 +27,34 @@ class Scorer:
     version:  which one; its files are checked against their hashes, its graph against its golden rows.
     features: the predictor's feature names, in the order of the matrices it will be given.
 
+    `extras` are the files that the graph needs beside it, those of its tokenizers: name -> content.
+
     Raises StateError if the artifact is broken, ModelError if this machine answers otherwise or the graph wants a
     feature that the predictor does not have.
     """
 
     def __init__(self, registry: Registry, version: Version, features: tuple[str, ...]) -> None:
         files = registry.artifact(version).files
-        self._use(version, files["graph.onnx"], features)
-        check_golden(self._session, GoldenRows.from_bytes(files["golden.json"]))
+        self._use(version, files["graph.onnx"], features, extras_of(files))
+        tolerance = read_passport(files["passport.json"]).tolerance()
+        check_golden(self._session, GoldenRows.from_bytes(files["golden.json"]), tolerance)
 
     @classmethod
-    def of_graph(cls, version: Version, onnx: bytes, features: tuple[str, ...]) -> Scorer:
-        """One that answers with a graph that was judged elsewhere, in a version's name."""
+    def of_graph(
+        cls, version: Version, onnx: bytes, features: tuple[str, ...], extras: Mapping[str, bytes] = _NONE
+    ) -> Scorer:
+        """One that answers with a graph that was judged elsewhere, in a version's name.
+
+        extras: the files that the graph needs beside it, as `Scorer.extras` has them.
+        """
         scorer = cls.__new__(cls)
-        scorer._use(version, onnx, features)
+        scorer._use(version, onnx, features, extras)
         return scorer
 
-    def _use(self, version: Version, onnx: bytes, features: tuple[str, ...]) -> None:
+    def _use(self, version: Version, onnx: bytes, features: tuple[str, ...], extras: Mapping[str, bytes]) -> None:
         self.version = version
-        self._graph: PredictorGraph = load_graph(onnx)
+        self.extras = extras
+        self._graph: PredictorGraph = load_graph(onnx, extras)
         self._session = Session(onnx)
         self._places = _places(self._graph.features, features)
 

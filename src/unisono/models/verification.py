@@ -20,9 +20,10 @@ from unisono.models.predictor_graph import PredictorGraph
 from unisono.models.session import Session
 from unisono.models.traced import TracedTransform
 from unisono.models.verifying.asking import Asked, Skipped, ask
+from unisono.models.verifying.classes import NumericClass
 from unisono.models.verifying.differences import Comparison, Outputs, Pair, compare, shapes_of, shown
 from unisono.models.verifying.edges import EdgeRows, edge_rows
-from unisono.models.verifying.machines import Machines, NumericClass, measure, sums_float32
+from unisono.models.verifying.machines import Machines, measure, sums_float32
 from unisono.models.verifying.operators import unsure_operators
 from unisono.spec.errors import ModelError
 from unisono.spec.wording import one_line

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unisono.models.rows import mixed_rows
 from unisono.models.session import Session, Setting
+from unisono.models.verifying.classes import NumericClass
 from unisono.models.verifying.differences import compare
 from unisono.spec.errors import ModelError
 
 Tensor = NDArray[Any]
-NumericClass = Literal["exact", "bounded"]
-
 OPTIMISATIONS = (Setting("none"), Setting("extended"), Setting("all"))
 """Ways to run a graph that leave the bits of an exact one as they are."""
 
