@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,10 +85,25 @@ def whole_file(path: Path, before: Callable[[Path], None] = lambda partial: None
 def writing(path: Path) -> Iterator[None]:
     """Turns what Polars and the system say when they cannot write into a StoreError."""
     try:
-        with room(path.parent):
+        with room(path.parent), _as_the_system_says():
             yield
     except pl.exceptions.PolarsError as error:
         raise StoreError(f"{path}: could not be written ({one_line(error)}); make room and run again") from error
+
+
+@contextmanager
+def _as_the_system_says() -> Iterator[None]:
+    """Polars tells the system's errors in words only; here they are the system's again."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, OSError) as error:
+        told = _SYSTEM_ERROR.search(str(error))
+        if told is None or getattr(error, "errno", None) is not None:
+            raise
+        raise OSError(int(told[1]), os.strerror(int(told[1]))) from error
+
+
+_SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 def sync_file(path: Path) -> None:

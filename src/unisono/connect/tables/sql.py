@@ -63,14 +63,14 @@ def hidden(url: str) -> str:
         return url.partition("://")[0] + "://..."
 
 
-def patiently(name: str, attempt: Callable[[], Result], *, pauses_s: tuple[float, ...] = PAUSES_S) -> Result:
+def patiently(name: str, attempt: Callable[[], Result]) -> Result:
     """What an attempt returns; it is tried again while the database does not answer.
 
     name: of the table, for messages.
 
     Raises StoreError once patience is over, or if the database says no.
     """
-    for pause_s in (*pauses_s, None):
+    for pause_s in (*PAUSES_S, None):
         try:
             return attempt()
         except _GONE as error:

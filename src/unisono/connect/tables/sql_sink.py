@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
 import polars as pl
 import polars.selectors as cs
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from unisono.connect.tables.address import Address
 from unisono.connect.tables.base import Announce, Staged
@@ -40,7 +42,7 @@ class SqlSink:
             if not sa.inspect(connection).has_table(RUNS):
                 return None
             runs = _runs()
-            return connection.scalar(sa.select(runs.c.run_id).where(runs.c.sink == self._table))
+            return connection.scalar(sa.select(runs.c.run_id).where(runs.c.sink == self._table)) or None
 
     def check(self, schema: pl.Schema, *, append: bool) -> None:
         """See `Sink`."""
@@ -89,15 +91,31 @@ class SqlSink:
     def _publish(self, staged: Staged) -> None:
         if self._stamp() == staged.run_id:  # the try before this one was committed, and its answer was lost
             return
-        with engine_of(self._url) as engine, engine.begin() as connection:
+        with engine_of(self._url) as engine:
+            self._have_line(engine)
+            self._replace(engine, staged)
+
+    def _have_line(self, engine: sa.Engine) -> None:
+        """Make the table of runs and the line of this table, each if it is not there."""
+        runs = _runs()
+        for make in (lambda connection: runs.create(connection, checkfirst=True), self._add_line):
+            with suppress(exc.IntegrityError, exc.ProgrammingError), engine.begin() as connection:
+                make(connection)  # another run that makes it at the same instant is as good
+
+    def _add_line(self, connection: sa.Connection) -> None:
+        runs = _runs()
+        if connection.scalar(sa.select(runs.c.sink).where(runs.c.sink == self._table)) is None:
+            connection.execute(sa.insert(runs), [{"sink": self._table, "run_id": ""}])
+
+    def _replace(self, engine: sa.Engine, staged: Staged) -> None:
+        with engine.begin() as connection:
             frames = map(_as_text, staged.frames()) if engine.dialect.name == "sqlite" else staged.frames()
             first = next(frames)
             table = _table_for(self._table, first.schema)
             runs = _runs()
-            runs.create(connection, checkfirst=True)
+            # Whoever else writes this table waits here until we are done: its line is ours.
+            connection.execute(sa.update(runs).where(runs.c.sink == self._table).values(run_id=staged.run_id))
             table.create(connection, checkfirst=True)
-            connection.execute(sa.delete(runs).where(runs.c.sink == self._table))
-            connection.execute(sa.insert(runs), [{"sink": self._table, "run_id": staged.run_id}])
             if not staged.append:
                 connection.execute(sa.delete(table))
             for frame in chain([first], frames):
