@@ -18,6 +18,7 @@ GROUP = "unisono.importers"
 _OURS = {
     "lightgbm": "unisono.models.importers.lightgbm:LightGBM",
     "sklearn": "unisono.models.importers.sklearn:Sklearn",
+    "catboost": "unisono.models.importers.catboost:CatBoost",
     "xgboost": "unisono.models.importers.xgboost:XGBoost",
 }
 

@@ -18,7 +18,8 @@ from unisono.spec.errors import ModelError
 from unisono.spec.types import DType, Int64
 from unisono.spec.wording import listing
 
-_MATRIX = "matrix"
+MATRIX = "matrix"
+"""The input of the graph that holds the numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Columns:
     """The columns of a model.
 
     names:  in training order.
-    dtypes: theirs; Int64 for those that were categories of text.
+    dtypes: theirs.
     texts:  column -> its categories in the order of their codes, where it is a column of strings.
     """
 
@@ -38,8 +39,8 @@ class Columns:
     def blocks(self) -> tuple[Block, ...]:
         """The inputs of the model's graph."""
         numbers = tuple(name for name in self.names if name not in self.texts)
-        texts = [Block(_text(name), (name,), kind="text") for name in self.texts]
-        return (*([Block(_MATRIX, numbers)] if numbers else []), *texts)
+        texts = [Block(text_input(name), (name,), kind="text") for name in self.texts]
+        return (*([Block(MATRIX, numbers)] if numbers else []), *texts)
 
     @property
     def inputs(self) -> list[ValueInfoProto]:
@@ -71,19 +72,19 @@ def columns_of(names: Sequence[str], inputs: Mapping[str, DType], categories: Ma
             )
     ordered = {name: texts[name] for name in names if name in texts}
     refuse_other_dtypes([name for name in names if name not in texts], inputs, NUMBERS)
-    return Columns(tuple(names), tuple(Int64 if name in texts else inputs[name] for name in names), ordered)
+    return Columns(tuple(names), tuple(inputs[name] for name in names), ordered)
 
 
 def emit_matrix(emit: Emitter, columns: Columns) -> str:
     """The matrix in training order; texts as the positions of their categories, NaN for one that is none."""
     if not columns.texts:
-        return _MATRIX
+        return MATRIX
     plain = [name for name in columns.names if name not in columns.texts]
-    parts = [_MATRIX] if plain else []
+    parts = [MATRIX] if plain else []
     for name, texts in columns.texts.items():
         codes = emit(
             "LabelEncoder",
-            _text(name),
+            text_input(name),
             domain="ai.onnx.ml",
             keys_strings=list(texts),
             values_floats=[float(code) for code in range(len(texts))],
@@ -103,9 +104,10 @@ def matrix_of(frame: pl.DataFrame, columns: Columns) -> NDArray[np.float64]:
         .replace_strict({text: code for code, text in enumerate(texts)}, default=None, return_dtype=pl.Int64)
         for name, texts in columns.texts.items()
     }
-    dtypes = dict(zip(columns.names, columns.dtypes, strict=True))
+    dtypes = {**dict(zip(columns.names, columns.dtypes, strict=True)), **dict.fromkeys(columns.texts, Int64)}
     return base.matrix_of(frame.with_columns(**codes), columns.names, dtypes)
 
 
-def _text(name: str) -> str:
+def text_input(name: str) -> str:
+    """The input of the graph that holds a column of strings."""
     return f"text.{name}"
