@@ -154,7 +154,7 @@ def request_bodies(ready: ReadyPredictor, requests: pl.DataFrame) -> list[bytes]
 
 
 class _Order(msgspec.Struct, forbid_unknown_fields=True):
-    """What another process is to do; beside it lie spec.json, graph.onnx and the replaced rows."""
+    """What another process is to do; beside it lie spec.json, graph.onnx, tokenizer/ and the replaced rows."""
 
     log: str
     dropped: list[int]
@@ -214,6 +214,9 @@ def _write_order(
     (directory / "order.json").write_bytes(msgspec.json.encode(order))
     (directory / "spec.json").write_bytes(to_json(ready.spec, ready.graphs))
     (directory / "graph.onnx").write_bytes(scorer.onnx)
+    (directory / "tokenizer").mkdir()
+    for name, content in scorer.extras.items():
+        (directory / name).write_bytes(content)
     for position, row in changes.replaced.items():
         row.write_parquet(directory / f"{position}.parquet")
 
@@ -229,7 +232,8 @@ def carry_out(directory: Path) -> None:
     replaced = {position: pl.read_parquet(directory / f"{position}.parquet") for position in order.replaced}
     log = ChangedLog(Log(order.log), Changes(frozenset(order.dropped), replaced))
     graph = (directory / "graph.onnx").read_bytes()
-    scorer = Scorer.of_graph(Version(ready.name, order.version, ""), graph, ready.feature_names)
+    extras = {f"tokenizer/{path.name}": path.read_bytes() for path in (directory / "tokenizer").iterdir()}
+    scorer = Scorer.of_graph(Version(ready.name, order.version, ""), graph, ready.feature_names, extras)
     answers = answer_range(ready, log, scorer, order.start, order.stop, no_progress)
     outputs = {f"output.{name}": values for name, values in answers.outputs.items()}
     np.savez(directory / "answers.npz", allow_pickle=False, features=answers.features, **outputs)

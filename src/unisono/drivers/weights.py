@@ -33,7 +33,7 @@ def change_weight(scorer: Scores, names: tuple[str, ...], requests: pl.DataFrame
         raise InputError("plant: change-weight needs a registered model; allowed: a version's graph; register one")
     expected = Answers(features, scorer.score(requests, features))
     for graph in _changed(scorer.onnx):
-        other = Scorer.of_graph(scorer.version, graph, names)
+        other = Scorer.of_graph(scorer.version, graph, names, scorer.extras)
         if compare(Answers(features, other.score(requests, features)), expected).row is not None:
             return other
     raise InputError("plant: no answer would show change-weight; allowed: a model with weights; use another fault")

@@ -49,14 +49,10 @@ def build_graph(
     told = join.description(model, imported)
     metadata = {METADATA_KEY: msgspec.json.encode(told, order="sorted").decode()}
     graph = canonical(model, metadata)
-    if _reads_tokens(imported) or mixed_rows(graph) is not None:
+    if told.tokenized or mixed_rows(graph) is not None:
         # Rows of as many tokens as each text has, or some operator of an imported model that depends on the batch.
         graph = canonical(model, {**metadata, ROWS_KEY: "one"})
-    return graph_of(graph, told)
-
-
-def _reads_tokens(imported: ImportedModel) -> bool:
-    return any(block.kind == "tokens" for block in imported.blocks)
+    return graph_of(graph, told, imported.extras)
 
 
 def _with_optional_nulls(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -163,7 +159,7 @@ class _Join:
         return values if nulls is None else op.where(nulls, op.const(np.array("", np.str_)), values)
 
     def _tokens(self, column: str) -> Var:
-        """The token ids of a text of the request: the session makes them, one row at a time."""
+        """The token ids of a text of the request, of one row at a time."""
         if self._predictor.columns.get(column) != String:
             raise ModelError(
                 f'model: reads "{column}" through a tokenizer; allowed: a String column of the request; send the text'
@@ -215,6 +211,7 @@ class _Join:
             derived={name: str(dtype) for name, dtype in self._derived.items()},
             library=imported.library,
             optimisation=OPTIMISATION,
+            tokenized=[column for column in reads if tokens_name(input_name(REQUEST, column)) in needed],
         )
 
 

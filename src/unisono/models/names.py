@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 FEATURES = "features"
 """Namespace of the feature columns, and the input of a predictor's graph that holds them: float64, rows x features."""
 
@@ -37,6 +39,11 @@ def null_name(name: str) -> str:
 def is_null_name(name: str) -> bool:
     """Whether this is the name of such an input or output."""
     return name.endswith(_NULL)
+
+
+def extras_of(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Of the files of an artifact, those that a graph needs beside it: of its tokenizers."""
+    return {name: content for name, content in files.items() if name.startswith("tokenizer/")}
 
 
 def tokens_name(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as PythonDecimal
@@ -12,13 +12,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from unisono.models.names import null_name
+from unisono.models.names import null_name, tokens_name
 from unisono.models.tensors import tensor_of
+from unisono.models.tokens import Tokenizer
 from unisono.spec.errors import InputError, ModelError
 from unisono.spec.frozen import Schema
 from unisono.spec.types import DType, parse_dtype
 from unisono.spec.types import Tensor as TensorType
-from unisono.spec.wording import one_line, quoted
+from unisono.spec.wording import listing, one_line, quoted
 
 METADATA_KEY = "unisono.predictor"
 ROWS_KEY = "unisono.rows"
@@ -41,6 +42,7 @@ class Description(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     derived: dict[str, str]
     library: str
     optimisation: str
+    tokenized: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class PredictorGraph:
 
     onnx:     the bytes of the ONNX model; the same for the same parts, on every machine. Inputs: `features`, float64,
               rows x features, NaN for null; `request.COLUMN` and, but for a Tensor, `request.COLUMN.null`; or
-              `request.COLUMN.tokens`: the token ids of a text, which the session makes. Outputs: `prediction`, and
+              `request.COLUMN.tokens`: the token ids of a text, for one row. Outputs: `prediction`, and
               `probability` (of the second class) or `probabilities` (of each class) of a classifier; for the task
               "outputs" whatever the model names.
     name:     the predictor's.
@@ -59,6 +61,7 @@ class PredictorGraph:
     request:  the request columns that the graph reads, with dtypes.
     derived:  the columns that its transforms make, with dtypes.
     library:  what fitted the model.
+    tokenizers: the request columns that it reads as token ids, and what makes them; null is "".
     """
 
     onnx: bytes = field(repr=False)
@@ -69,9 +72,10 @@ class PredictorGraph:
     request: Schema
     derived: Schema
     library: str
+    tokenizers: Mapping[str, Tokenizer] = field(default_factory=dict)
 
     def encode(self, frame: Any, place: str = "requests", *, timezone: str | None = None) -> dict[str, Tensor]:
-        """The request columns of a Polars frame as the graph takes them.
+        """The request columns of a Polars frame as `Session.run` takes them.
 
         timezone: IANA zone of timestamps that carry none; None: such timestamps are refused.
 
@@ -87,10 +91,15 @@ class PredictorGraph:
                 raise missing_column(place, column, frame.columns, step)
             values, nulls = encode(frame.get_column(column), dtype, place=place, timezone=timezone)
             arrays[column], arrays[null_name(column)] = values, nulls
+        return self._with_tokens(arrays)
+
+    def _with_tokens(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+        for column, tokenizer in self.tokenizers.items():
+            arrays[tokens_name(column)] = tokenizer.column(arrays[column])
         return arrays
 
     def encode_row(self, values: Mapping[str, object]) -> dict[str, Tensor]:
-        """One request as the graph takes it.
+        """One request as `Session.run` takes it.
 
         values: column -> str, int, float, bool, Decimal, datetime with a zone, or microseconds since 1970 UTC; for a
                 Tensor an array or nested lists; None or absent: null. Other columns are ignored.
@@ -108,7 +117,7 @@ class PredictorGraph:
                 continue
             convert, kind = _ROW_VALUES[dtype.name]
             arrays[column] = np.array([convert(value, column, dtype)], kind)
-        return arrays
+        return self._with_tokens(arrays) if self.tokenizers else arrays
 
     def features_of(self, frame: Any) -> NDArray[np.float64]:
         """The feature columns of a Polars frame as the graph takes them: NaN for null. Raises InputError."""
@@ -124,8 +133,13 @@ class PredictorGraph:
         return matrix
 
 
-def load_graph(onnx: bytes) -> PredictorGraph:
-    """The predictor's graph that these bytes are. Raises ModelError if they are none."""
+def load_graph(onnx: bytes, files: Mapping[str, bytes] | None = None) -> PredictorGraph:
+    """The predictor's graph that these bytes are.
+
+    files: of its artifact; those of tokenizers are used.
+
+    Raises ModelError if they are none, or read a text whose tokenizer is not there.
+    """
     from onnx import load_model_from_string
 
     from unisono.models.canonical import metadata_of
@@ -137,15 +151,15 @@ def load_graph(onnx: bytes) -> PredictorGraph:
         raise _not_ours("a graph of something else") from None
     except Exception as error:  # protobuf's and msgspec's own
         raise _not_ours(one_line(error)) from error
-    return graph_of(onnx, told)
+    return graph_of(onnx, told, {} if files is None else files)
 
 
 def _not_ours(seen: str) -> ModelError:
     return ModelError(f"graph: {seen}; allowed: a graph that build_graph made; register the model again")
 
 
-def graph_of(onnx: bytes, told: Description) -> PredictorGraph:
-    """A graph with what it says of itself."""
+def graph_of(onnx: bytes, told: Description, files: Mapping[str, bytes]) -> PredictorGraph:
+    """A graph with what it says of itself, and with its tokenizers among the files of its artifact."""
     return PredictorGraph(
         onnx=onnx,
         name=told.predictor,
@@ -155,7 +169,20 @@ def graph_of(onnx: bytes, told: Description) -> PredictorGraph:
         request=Schema({column: parse_dtype(text) for column, text in told.request.items()}),
         derived=Schema({column: parse_dtype(text) for column, text in told.derived.items()}),
         library=told.library,
+        tokenizers=_tokenizers(told.tokenized, files) if told.tokenized else {},
     )
+
+
+def _tokenizers(columns: Sequence[str], files: Mapping[str, bytes]) -> Mapping[str, Tokenizer]:
+    from unisono.models.tokenizer_files import tokenizers_of
+
+    found = tokenizers_of(files)
+    if set(found) != set(columns):
+        raise ModelError(
+            f"graph: reads {listing(columns)} as tokens, and there are tokenizers of {listing(found)}; allowed: one "
+            "each; load it with the files of its artifact"
+        )
+    return found
 
 
 def _wrong(value: object, column: str, allowed: str) -> InputError:

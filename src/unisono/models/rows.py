@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,10 @@ Tensor = NDArray[Any]
 Feeds = dict[str, Tensor]
 
 _ROWS = 151
+_MOST_NUMBERS = 1 << 21  # of rows with images; then they are fewer
+_LEAST_ROWS = 24
 _FLOATS = {"tensor(double)": np.float64, "tensor(float)": np.float32}
+_SHORT: dict[str, Any] = {"tensor(uint8)": np.uint8, "tensor(int32)": np.int32}
 _CUTS = (1, 2, 7, 16)
 _SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 5e-324, 1e300, 0.5, 1e-35])
 _TEXTS = np.array(["", "a", "B", "0", "1.5", "é", "a b"], dtype=object)
@@ -54,15 +58,19 @@ def _is_reversible(run: Runner, rows: Feeds, whole: list[Tensor]) -> bool:
 def made_up_rows(run: Runner) -> Feeds:
     """Rows for the inputs of a graph: the same ones every time."""
     random = np.random.default_rng(0)
-    return {name: _column(random, kind, shape[1:]) for name, kind, shape in run.shapes}
+    widest = max((prod(shape[1:]) for _, _, shape in run.shapes), default=1)
+    rows = min(_ROWS, max(_LEAST_ROWS, _MOST_NUMBERS // max(widest, 1)))
+    return {name: _column(random, kind, (rows, *shape[1:])) for name, kind, shape in run.shapes}
 
 
-def _column(random: np.random.Generator, kind: str, width: list[int]) -> Tensor:
-    shape = (_ROWS, *width)
+def _column(random: np.random.Generator, kind: str, shape: tuple[int, ...]) -> Tensor:
     if kind == "tensor(string)":
         return random.choice(_TEXTS, shape)
     if kind == "tensor(bool)":
         return random.random(shape) < 0.2
+    if kind in _SHORT:
+        limits: Any = np.iinfo(_SHORT[kind])
+        return random.integers(limits.min, limits.max, shape, _SHORT[kind], endpoint=True)
     special = random.random(shape) < 0.3
     if kind == "tensor(int64)":
         whole: Tensor = random.integers(-(10**16), 10**16, shape) >> random.integers(0, 54, shape)

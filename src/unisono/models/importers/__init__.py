@@ -18,6 +18,8 @@ GROUP = "unisono.importers"
 _OURS = {
     "lightgbm": "unisono.models.importers.lightgbm:LightGBM",
     "sklearn": "unisono.models.importers.sklearn:Sklearn",
+    "torch": "unisono.models.importers.torch:Torch",
+    "huggingface": "unisono.models.importers.huggingface:HuggingFace",
     "catboost": "unisono.models.importers.catboost:CatBoost",
     "xgboost": "unisono.models.importers.xgboost:XGBoost",
 }
