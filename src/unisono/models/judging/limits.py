@@ -24,7 +24,7 @@ class GraphLimits:
 
     graph_bytes: int = 1 << 30
     loose_bytes: int = 1 << 27
-    parts: int = 2_000_000
+    parts: int = 1_000_000
     depth: int = 32
     text_bytes: int = 1 << 16
     nodes: int = 100_000

@@ -64,7 +64,7 @@ def _as_input(tensor: TensorProto) -> onnx.ValueInfoProto:
 def _inferred(model: ModelProto) -> ModelProto:
     try:
         onnx.checker.check_model(model)
-        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+        return onnx.shape_inference.infer_shapes(model)
     except Exception as error:  # its errors have no common class of their own
         raise refused(one_line(error), "a well-formed ONNX model") from error
 
