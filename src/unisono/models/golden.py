@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from unisono.models.session import Session, bits, same_bits
+from unisono.models.ragged import is_ragged, ragged
+from unisono.models.session import Session
 from unisono.spec.errors import ModelError
 from unisono.spec.wording import one_line
 
@@ -27,16 +28,17 @@ _KINDS = {
     "uint8": np.uint8,
     "bool": np.bool_,
     "string": object,
+    "tokens": object,
 }
 
 
 class _Column(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """An array as text: floats as hexadecimal, so that every bit is kept and can be read."""
+    """An array as text: floats as hexadecimal, so that every bit is kept and can be read; tokens a list a row."""
 
     name: str
     kind: str
     shape: list[int]
-    values: list[str | int | bool]
+    values: list[str | int | bool | list[int]]
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -93,42 +95,20 @@ def choose_golden(session: Session, features: NDArray[np.float64], request: Mapp
     return GoldenRows(inputs, session.answer(inputs))
 
 
-def check_golden(session: Session, golden: GoldenRows) -> None:
-    """Runs the rows, all at once and one at a time. Raises ModelError that names the first row that differs."""
-    wanted = [golden.outputs[name] for name in session.outputs if name in golden.outputs]
-    if len(wanted) != len(session.outputs) or set(golden.inputs) != set(session.inputs):
-        raise ModelError("golden rows: of another graph; allowed: those made with it; register the model again")
-    for starts, length in (([0], golden.rows), (range(golden.rows), 1)):
-        for start in starts:
-            part = {name: one[start : start + length] for name, one in golden.inputs.items()}
-            answers = list(session.answer(part).values())
-            if not same_bits(answers, [one[start : start + length] for one in wanted]):
-                raise _differs(session.outputs, answers, [one[start : start + length] for one in wanted], start)
-
-
-def _differs(names: Sequence[str], says: Sequence[Tensor], wanted: Sequence[Tensor], start: int) -> ModelError:
-    for name, one, other in zip(names, says, wanted, strict=True):
-        unequal = (bits(one) != bits(other)) if one.dtype.kind == "f" else one != other
-        rows = np.flatnonzero(unequal.reshape(len(one), -1).any(axis=1))
-        if len(rows):
-            row = int(rows[0])
-            return ModelError(
-                f"golden rows: row {start + row}, {name}: this machine says {one[row]!s}, the one that registered the "
-                f"version {other[row]!s}; allowed: equal bits; the numeric class of this graph is not exact here"
-            )
-    return ModelError("golden rows: other shapes or types; allowed: equal bits; register the model again")
-
-
 def _columns(arrays: Mapping[str, Tensor]) -> list[_Column]:
     return [_Column(name, _kind(one), list(one.shape), _texts(one)) for name, one in arrays.items()]
 
 
 def _kind(array: Tensor) -> str:
-    return "string" if array.dtype == object else str(array.dtype)
+    if array.dtype != object:
+        return str(array.dtype)
+    return "tokens" if is_ragged(array) else "string"
 
 
-def _texts(array: Tensor) -> list[str | int | bool]:
-    flat = array.reshape(-1).tolist()
+def _texts(array: Tensor) -> list[str | int | bool | list[int]]:
+    if is_ragged(array):
+        return [row.tolist() for row in array]
+    flat: list[Any] = array.reshape(-1).tolist()
     return [number.hex() for number in flat] if array.dtype.kind == "f" else flat
 
 
@@ -141,8 +121,19 @@ def _array(column: _Column) -> Tensor:
         raise ValueError(f"{column.name}: {len(column.values)} values for the shape {column.shape}")
     kind = _KINDS[column.kind]
     is_float = column.kind.startswith("float")
-    wanted = str if is_float or kind is object else bool if kind is np.bool_ else int
+    wanted = _wanted(column.kind, kind)
     if not all(type(one) is wanted for one in column.values):
         raise ValueError(f"{column.name}: values of another kind than {column.kind}")
+    if column.kind == "tokens":
+        return ragged([np.array(one, np.int64) for one in column.values])
     values = [float.fromhex(str(one)) for one in column.values] if is_float else column.values
     return np.array(values, dtype=kind).reshape(column.shape)
+
+
+def _wanted(name: str, kind: Any) -> type:
+    """What a value has to be."""
+    if name == "tokens":
+        return list
+    if kind is object or name.startswith("float"):
+        return str
+    return bool if kind is np.bool_ else int
