@@ -1,0 +1,77 @@
+"""Ways to run a predictor's graph: onnxruntime, the reference, and engines that are quicker for some graphs.
+
+Engines are found by the entry-point group `unisono.engines`; one is used where it is named, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from unisono.models.engines.base import Engine, NumericClass, Run, UnsuitableError
+from unisono.models.session import Session
+from unisono.spec.errors import InputError, ModelError
+from unisono.spec.wording import did_you_mean, listing, quoted
+
+__all__ = ["REFERENCE", "Engine", "EngineSession", "NumericClass", "Run", "UnsuitableError", "engines", "open_session"]
+
+GROUP = "unisono.engines"
+REFERENCE = "onnxruntime"
+
+# The same as the entry points of this package, for a source tree that is not installed.
+_OURS = {"trees": "unisono.models.engines.trees:Trees"}
+
+
+@cache
+def engines() -> Mapping[str, Engine]:
+    """Every engine but the reference, by name. One that is installed takes the place of ours of the same name."""
+    ours = {name: _load(place) for name, place in _OURS.items()}
+    return {**ours, **{point.name: point.load()() for point in entry_points(group=GROUP)}}
+
+
+def _load(place: str) -> Engine:
+    module, _, name = place.partition(":")
+    made: Engine = getattr(import_module(module), name)()
+    return made
+
+
+class EngineSession(Session):
+    """A predictor's graph that an engine runs, ready to answer.
+
+    graph:  the bytes of `PredictorGraph.onnx`.
+    engine: its name.
+
+    Raises InputError if there is no such engine, ModelError for a graph that it cannot run.
+    """
+
+    __slots__ = ("engine", "numeric_class")
+
+    def __init__(self, graph: bytes, engine: str) -> None:
+        super().__init__(graph)
+        found = _find(engine)
+        self.engine: str = engine
+        self.numeric_class: NumericClass = found.numeric_class
+        try:
+            self._run = found.open(graph, self._run)  # type: ignore[assignment]  # any `Run` will do
+        except UnsuitableError as error:
+            raise ModelError(
+                f"engine {quoted(engine)}: cannot run this graph: {error}; allowed: graphs of its kind; "
+                f"use engine {quoted(REFERENCE)}, which runs every graph"
+            ) from error
+
+
+def _find(name: str) -> Engine:
+    known = engines()
+    if name not in known:
+        names = [REFERENCE, *known]
+        raise InputError(
+            f"engine {quoted(name)}: there is none; allowed: {listing(names)}; {did_you_mean(name, names)}"
+        )
+    return known[name]
+
+
+def open_session(graph: bytes, engine: str = REFERENCE) -> Session:
+    """A predictor's graph, ready to answer, by the engine that is named. Raises InputError, ModelError."""
+    return Session(graph) if engine == REFERENCE else EngineSession(graph, engine)

@@ -1,0 +1,105 @@
+"""A graph cut at its tree ensembles: what makes their matrices, they themselves, and what is made of their sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import onnx
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, shape_inference
+
+from unisono.models.emit import finished
+from unisono.models.engines.base import UnsuitableError
+from unisono.models.engines.ensemble import DOMAIN, OPERATOR
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The parts of a graph.
+
+    before:    makes the matrices, and values that are used later, too; None if the matrices are the graph's inputs.
+    ensembles: the nodes in the middle.
+    after:     makes the outputs; None if they are the sums.
+    outputs:   their names, in order.
+    """
+
+    before: bytes | None
+    ensembles: tuple[NodeProto, ...]
+    after: bytes | None
+    outputs: tuple[str, ...]
+
+
+def cut(graph: bytes) -> Cut:
+    """A graph in parts. Raises UnsuitableError if it has no tree ensemble, or cannot be cut at them."""
+    whole = onnx.load_model_from_string(graph).graph
+    if any(_has_subgraph(node) for node in whole.node):
+        raise UnsuitableError("it has branches or loops")
+    ensembles = [node for node in whole.node if (node.domain, node.op_type) == (DOMAIN, OPERATOR)]
+    if not ensembles:
+        raise UnsuitableError(f"it has no {OPERATOR}")
+    matrices, sums = {node.input[0] for node in ensembles}, _made(ensembles)
+    first = _makers(whole, matrices)
+    made_first = _made(first)
+    if made_first & sums:
+        raise UnsuitableError("it has trees that ask about what other trees say")
+    rest = [node for node in whole.node if node.output[0] not in made_first | sums]
+    outputs = [one.name for one in whole.output]
+    before = _part(whole, first, [], sorted(made_first & (matrices | _used(rest) | set(outputs))))
+    given = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, None) for name in sorted(sums)]
+    given += [] if before is None else before.graph.output
+    after = _part(whole, rest, given, [name for name in outputs if name in _made(rest)])
+    return Cut(_bytes(before), tuple(ensembles), _bytes(after), tuple(outputs))
+
+
+def _bytes(model: ModelProto | None) -> bytes | None:
+    return None if model is None else model.SerializeToString()
+
+
+def _has_subgraph(node: NodeProto) -> bool:
+    return any(one.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for one in node.attribute)
+
+
+def _used(nodes: Iterable[NodeProto]) -> set[str]:
+    return {name for node in nodes for name in node.input}
+
+
+def _made(nodes: Iterable[NodeProto]) -> set[str]:
+    return {name for node in nodes for name in node.output}
+
+
+def _makers(graph: GraphProto, names: set[str]) -> list[NodeProto]:
+    """The nodes that values are made by, in the graph's order."""
+    needed = set(names)
+    found: list[NodeProto] = []
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            found.append(node)
+            needed |= set(node.input)
+    return found[::-1]
+
+
+def _part(
+    whole: GraphProto, nodes: Sequence[NodeProto], given: Sequence[ValueInfoProto], outputs: Sequence[str]
+) -> ModelProto | None:
+    """Some nodes as a graph of their own.
+
+    given: values that other parts make.
+    """
+    if not nodes:
+        return None
+    used = _used(nodes)
+    inputs = [one for one in (*whole.input, *given) if one.name in used]
+    constants = [one for one in whole.initializer if one.name in used]
+    made = [next((one for one in whole.output if one.name == name), ValueInfoProto(name=name)) for name in outputs]
+    part = finished(helper.make_graph(nodes, whole.name, inputs, made, constants))
+    return _with_types(part)
+
+
+def _with_types(model: ModelProto) -> ModelProto:
+    """The same graph, with its outputs' types."""
+    known = {one.name: one for one in shape_inference.infer_shapes(model).graph.output}
+    for one in model.graph.output:
+        if not known[one.name].type.HasField("tensor_type"):
+            raise UnsuitableError("it has a value whose type is not known")
+        one.CopyFrom(known[one.name])
+    return model
