@@ -7,26 +7,37 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from unisono.cli import prose
 from unisono.cli.answer import Answer
 from unisono.cli.options import COMMON_DEFAULTS, Common, PredictorName, RequestsFile, option
 from unisono.cli.progress import progress
+from unisono.cli.registered import told
+from unisono.spec.errors import InputError
+from unisono.spec.wording import quoted
 
 if TYPE_CHECKING:
     import polars as pl
 
     from unisono.drivers.project import Project
-    from unisono.drivers.registering import Registered
 
 EXAMPLES = (
     "unisono register late train:fit",
     "unisono register late model.txt --sample frame.parquet",
+    'unisono register late train:fit --why "more data" --metric cost=12.5 --alias challenger',
 )
 FIELDS = {
     "predictor": "its name",
     "version": "content id of the version, 32 hexadecimal digits",
-    "artifact": "folder of the version",
-    "verification": "how far the graph is from the fitted model on the sample",
+    "artifact": "path or URL of its file",
+    "alias": "that it has from now on, or null",
+    "numeric_class": "exact: every machine gives the same bits; bounded: they may differ by `bound`",
+    "bound": "largest difference between machines, absolute or relative; 0 for exact",
+    "verification": "graph against fitted model: rows, edges, splits, skipped, is_equal, max_abs, max_rel, max_gap, "
+    "max_ulp, differs, flips, bound, worst, ...; an infinite difference is null",
+    "golden_rows": "that are tried wherever it is loaded",
+    "labelled_rows": "of the sample, whose truth is known",
+    "metrics": "name -> number, computed from the graph's answers to these rows",
+    "given_metrics": "name -> number, those of --metric",
+    "signed_by": "fingerprints of the keys that signed it",
 }
 
 
@@ -54,16 +65,37 @@ def register(
         float | None,
         option(
             "NUMBER",
-            "Largest difference allowed between graph and model, in units of the prediction. Default: what the "
-            "kind of model is known to keep.",
+            "Largest difference allowed between graph and model, absolute or relative, whichever is smaller; labels "
+            "may then differ, too. Default: 1e-6, or 1e-5 for a graph that sums float32 numbers, and no other label.",
         ),
     ] = None,
+    metric: Annotated[
+        tuple[str, ...],
+        option("NAME=VALUE", "A metric of your own, to be kept with the version. May be given more than once."),
+        Parameter(negative=""),
+    ] = (),
+    sign: Annotated[
+        Path | None,
+        option("FILE", "PEM file of a private Ed25519 key that signs the artifact. Default: it is not signed."),
+    ] = None,
+    alias: Annotated[
+        str | None,
+        option("NAME", "Alias that the version gets: champion answers, challenger is judged. Default: champion."),
+    ] = None,
+    no_promote: Annotated[
+        bool,
+        Parameter(help="Give the version no alias: what answers stays as it is.", negative="", show_default=False),
+    ] = False,
+    by: Annotated[str | None, option("NAME", "Who registers it, for the history. Default: your login name.")] = None,
+    why: Annotated[str, option("TEXT", "Why, for the history. Default: nothing.")] = "",
     common: Common = COMMON_DEFAULTS,
 ) -> Answer:
     """Import a fitted model, verify it, and let it answer.
 
-    Transforms and model become one graph, which is compared with the fitted model on the sample; a larger
-    difference than the bound is refused, and nothing is stored. What is stored holds data only, no code.
+    Transforms and model become one graph. It is compared with the fitted model on the sample and on rows at the edges:
+    nulls, zeros, the limits of floats, the questions of trees, unknown categories, strange texts. A larger difference
+    than the bound is refused with the row that shows it, and nothing is stored. What is stored holds data only, no
+    code.
 
     A MODULE is looked for in the project's folder first; files are relative to the current folder. Opening a
     pickle or a joblib file runs code that is in it, in this process: open only what you made or trust.
@@ -71,6 +103,8 @@ def register(
     from unisono.cli.fitted import open_model, training_of
     from unisono.drivers.project import load
 
+    given, key = _metrics(metric), None if sign is None else _key(sign)
+    chosen = _alias(alias, no_promote=no_promote)
     training = training_of(model, common.project)
     fitted = None if training else open_model(Path(model), common.project)
     project = load(common.project)
@@ -83,9 +117,49 @@ def register(
             if training:
                 report("training", 0, None)
                 fitted = training.fit(frame)
-        report("verifying", 0, None)
-        registered = project.register(predictor, fitted, sample=rows, bound=bound)
-    return _answer(registered)
+        registered = project.register(
+            predictor,
+            fitted,
+            sample=rows,
+            bound=bound,
+            metrics=given,
+            key=key,
+            alias=chosen,
+            by=by,
+            why=why,
+            progress=report,
+        )
+    return told(registered)
+
+
+def _metrics(given: tuple[str, ...]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for text in given:
+        name, equals, number = text.partition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            equals = ""
+        if not equals or name in found:
+            seen = "given twice" if name in found else "not NAME=VALUE"
+            raise InputError(f"metric {quoted(text)}: {seen}; allowed: a name and a number, each name once; correct it")
+        found[name] = value
+    return found
+
+
+def _key(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"key {path}: {error.strerror}; allowed: the PEM file of a private key; make one with `unisono keys new`"
+        ) from error
+
+
+def _alias(alias: str | None, *, no_promote: bool) -> str | None:
+    if alias is not None and no_promote:
+        raise InputError(f"--alias {alias} and --no-promote: both; allowed: one of them; leave one out")
+    return None if no_promote else alias or "champion"
 
 
 def _read_sample(project: Project, predictor: str, path: Path) -> pl.DataFrame:
@@ -99,17 +173,3 @@ def _training_frame(project: Project, predictor: str, requests: Path | None) -> 
 
     asked = None if requests is None else tables.read_requests(project, predictor, requests)
     return project.training_frame(predictor, asked)
-
-
-def _answer(registered: Registered) -> Answer:
-    version, verification = registered.version, registered.verification.as_dict()
-    data = {"predictor": version.predictor, "version": version.id, "artifact": version.artifact}
-    measured = prose.table((name, _shown(value)) for name, value in verification.items())
-    text = f"registered {version.predictor}: version {version.id} answers from now on\ngraph against model:\n{measured}"
-    return Answer({**data, "verification": verification}, text)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_shown(inner)}" for name, inner in value.items())
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
