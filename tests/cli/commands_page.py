@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
+from functools import reduce
 from pathlib import Path
 
 from cyclopts import App
@@ -37,7 +38,8 @@ def page() -> str:
 
 def arguments(app: App, name: str) -> list[Argument]:
     """What a command takes: its arguments and options, the common ones too."""
-    return [argument for argument in app[name].assemble_argument_collection() if argument.show]
+    command = reduce(App.__getitem__, name.split(), app)
+    return [argument for argument in command.assemble_argument_collection() if argument.show]
 
 
 def is_common(argument: Argument) -> bool:

@@ -4,6 +4,7 @@ import doctest
 import importlib
 import pkgutil
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,12 +17,14 @@ from tests.cli import commands_page
 from tests.cli.conftest import RunHere
 from tests.cli.shell import UNISONO
 from unisono.cli import exit_codes
-from unisono.cli.app import COMMANDS, Command, make_app
+from unisono.cli.app import COMMANDS, FAMILIES, Command, make_app
 from unisono.drivers import plants
 from unisono.spec import errors
 from unisono.spec.errors import ParityError, StoreError, UnisonoError
 
-PROMISED = ("init", "frame", "register", "predict", "stream", "serve", "parity")
+MODELS = ("list", "show", "compare", "history", "tag", "promote", "retire")
+PROMISED = ("init", "frame", "register", *(f"models {word}" for word in MODELS), "predict", "stream", "serve", "parity")
+CAN_STAND_ALONE = ("models list", "serve", "runs")
 SLOW = ("polars", "numpy", "numba", "onnxruntime", "onnx", "pyarrow", "lightgbm", "sklearn")
 MODULES = [module.name for module in pkgutil.iter_modules(unisono.cli.__path__, "unisono.cli.") if not module.ispkg]
 
@@ -42,7 +45,10 @@ def test_help_lists_every_command_and_every_exit_code(run_here: RunHere) -> None
     assert shown.exit_code == 0
     for command in COMMANDS:
         summary = (command.run.__doc__ or "").partition("\n")[0]
-        assert f"{command.name} {summary}" in words(shown.out)
+        listed = shown if command.family is None else run_here(command.family, "--help")
+        assert f"{command.word} {summary}" in words(listed.out)
+    for family, about in FAMILIES.items():
+        assert f"{family} {about}" in words(shown.out)
     for code, meaning in exit_codes.MEANINGS.items():
         assert f"{code} {meaning}" in words(shown.out)
 
@@ -51,7 +57,7 @@ def test_help_lists_every_command_and_every_exit_code(run_here: RunHere) -> None
 def test_help_of_a_command_says_its_purpose_its_options_its_fields_and_an_example(
     command: Command, run_here: RunHere
 ) -> None:
-    shown = words(run_here(command.name, "--help").out)
+    shown = words(run_here(*command.name.split(), "--help").out)
     purpose = words(command.run.__doc__ or "")
     assert len(purpose.split()) > 30
     assert purpose in shown
@@ -90,11 +96,11 @@ def test_every_command_has_the_common_options(command: Command) -> None:
 @every_command
 def test_examples_are_command_lines_that_can_be_parsed(command: Command) -> None:
     for example in command.examples:
-        program, name, *rest = example.split()
-        assert (program, name) == ("unisono", command.name)
-        run, bound, ignored = make_app().parse_args([name, *rest], exit_on_error=False, print_error=False)
+        program, *typed = shlex.split(example)
+        assert (program, " ".join(typed).startswith(command.name)) == ("unisono", True)
+        run, bound, ignored = make_app().parse_args(typed, exit_on_error=False, print_error=False)
         assert run is command.run
-        assert bound.args or bound.kwargs or name == "serve"
+        assert bound.args or bound.kwargs or command.name in CAN_STAND_ALONE
         assert not ignored
 
 
@@ -135,7 +141,7 @@ def test_without_a_command_help_is_printed(run_here: RunHere) -> None:
     assert shown.out.startswith("Usage: unisono COMMAND")
 
 
-@pytest.mark.parametrize("arguments", [("--help",), *[(name, "--help") for name in PROMISED]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [("--help",), *[(*name.split(), "--help") for name in PROMISED]], ids=" ".join)
 def test_help_loads_nothing_slow(arguments: tuple[str, ...]) -> None:
     script = f"import sys, unisono.cli; unisono.cli.main({[*arguments]!r}); print([*sys.modules], file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

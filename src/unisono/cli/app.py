@@ -10,7 +10,19 @@ from typing import NamedTuple
 from cyclopts import App, CycloptsError, Group, UnknownCommandError
 
 import unisono
-from unisono.cli import exit_codes, frame, init, output, parity, predict, prose, register, serve, stream
+from unisono.cli import (
+    exit_codes,
+    frame,
+    init,
+    models,
+    output,
+    parity,
+    predict,
+    prose,
+    register,
+    serve,
+    stream,
+)
 from unisono.cli.answer import Answer
 from unisono.spec.errors import UnisonoError
 
@@ -28,22 +40,36 @@ class Command(NamedTuple):
     run:      does it; its docstring is the help.
     examples: command lines that work in the project that `unisono init` makes.
     fields:   what --json prints: name -> meaning.
+    family:   the word before it, if it is one of several commands about the same thing.
     """
 
     run: Callable[..., Answer | None]
     examples: tuple[str, ...]
     fields: Mapping[str, str]
+    family: str | None = None
+
+    @property
+    def word(self) -> str:
+        """Its own word; a function is called list_ where list means something else."""
+        return self.run.__name__.rstrip("_")
 
     @property
     def name(self) -> str:
         """What is typed."""
-        return self.run.__name__
+        return " ".join(filter(None, (self.family, self.word)))
 
 
 COMMANDS = (
     Command(init.init, init.EXAMPLES, init.FIELDS),
     Command(frame.frame, frame.EXAMPLES, frame.FIELDS),
     Command(register.register, register.EXAMPLES, register.FIELDS),
+    Command(models.list_, models.LIST_EXAMPLES, models.LIST_FIELDS, "models"),
+    Command(models.show, models.SHOW_EXAMPLES, models.SHOW_FIELDS, "models"),
+    Command(models.compare, models.COMPARE_EXAMPLES, models.COMPARE_FIELDS, "models"),
+    Command(models.history, models.HISTORY_EXAMPLES, models.HISTORY_FIELDS, "models"),
+    Command(models.tag, models.TAG_EXAMPLES, models.CHANGED_FIELDS, "models"),
+    Command(models.promote, models.PROMOTE_EXAMPLES, models.CHANGED_FIELDS, "models"),
+    Command(models.retire, models.RETIRE_EXAMPLES, models.CHANGED_FIELDS, "models"),
     Command(predict.predict, predict.EXAMPLES, predict.FIELDS),
     Command(stream.stream, stream.EXAMPLES, stream.FIELDS),
     Command(serve.serve, serve.EXAMPLES, serve.FIELDS),
@@ -51,23 +77,37 @@ COMMANDS = (
 )
 
 
+FAMILIES: Mapping[str, str] = {"models": models.HELP}
+"""Words with several commands each, and what these are about."""
+
+
 def make_app() -> App:
     """The parser of the command line."""
-    app = App(
-        "unisono",
-        help=prose.flowing(HELP),
-        help_epilogue=f"Exit codes:\n{prose.table(exit_codes.MEANINGS.items())}",
+    app = _app("unisono", HELP)
+    app.help_epilogue = f"Exit codes:\n{prose.table(exit_codes.MEANINGS.items())}"
+    families = {name: _app(name, help) for name, help in FAMILIES.items()}
+    for place, command in enumerate(COMMANDS):
+        parent = app if command.family is None else families[command.family]
+        printed = f"With --json: {', '.join(command.fields)}."
+        epilogue = f"{printed}\n\n{prose.examples(command.examples)}"
+        documented = {"help": prose.flowing(command.run.__doc__), "help_epilogue": epilogue}
+        parent.command(command.run, name=command.word, sort_key=place, **documented)
+        if command.family is not None and command.family not in app:
+            parent.sort_key = place
+            app.command(parent)
+    return app
+
+
+def _app(name: str, help: str) -> App:
+    return App(
+        name,
+        help=prose.flowing(help),
         help_format="plaintext",
         version=unisono.__version__,
         group_arguments=Group("Arguments", sort_key=0),
         group_parameters=Group("Options", sort_key=1),
         suppress_keyboard_interrupt=False,
     )
-    for place, command in enumerate(COMMANDS):
-        printed = f"With --json: {', '.join(command.fields)}."
-        epilogue = f"{printed}\n\n{prose.examples(command.examples)}"
-        app.command(command.run, help=prose.flowing(command.run.__doc__), help_epilogue=epilogue, sort_key=place)
-    return app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

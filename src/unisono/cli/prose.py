@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def flowing(text: str | None) -> str:
@@ -21,16 +21,16 @@ def flowing(text: str | None) -> str:
     return "\n".join(lines)
 
 
-def table(rows: Iterable[tuple[object, object]]) -> str:
-    """Two columns, indented, the first as wide as its widest entry.
+def table(rows: Iterable[Sequence[object]]) -> str:
+    """Columns, indented, each but the last as wide as its widest entry.
 
     >>> print(table([(0, "done"), (70, "not done")]))
       0   done
       70  not done
     """
-    shown = [(str(left), str(right)) for left, right in rows]
-    width = max((len(left) for left, _ in shown), default=0)
-    return "\n".join(f"  {left:<{width}}  {right}" for left, right in shown)
+    shown = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    return "\n".join(f"  {'  '.join(map(str.ljust, row, widths))}".rstrip() for row in shown)
 
 
 def examples(commands: Iterable[str]) -> str:
