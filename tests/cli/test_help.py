@@ -23,8 +23,15 @@ from unisono.spec import errors
 from unisono.spec.errors import ParityError, StoreError, UnisonoError
 
 MODELS = ("list", "show", "compare", "history", "tag", "promote", "retire")
-PROMISED = ("init", "frame", "register", *(f"models {word}" for word in MODELS), "predict", "stream", "serve", "parity")
-CAN_STAND_ALONE = ("models list", "serve", "runs")
+SCHEDULE = ("list", "run", "export")
+PROMISED = (
+    *("init", "frame", "register"),
+    *(f"models {word}" for word in MODELS),
+    *("predict", "stream", "serve"),
+    *(f"schedule {word}" for word in SCHEDULE),
+    *("runs", "parity"),
+)
+CAN_STAND_ALONE = ("models list", "serve", "schedule list", "schedule run", "runs")
 SLOW = ("polars", "numpy", "numba", "onnxruntime", "onnx", "pyarrow", "lightgbm", "sklearn")
 MODULES = [module.name for module in pkgutil.iter_modules(unisono.cli.__path__, "unisono.cli.") if not module.ispkg]
 

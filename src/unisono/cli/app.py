@@ -20,6 +20,8 @@ from unisono.cli import (
     predict,
     prose,
     register,
+    runs,
+    schedule,
     serve,
     stream,
 )
@@ -73,11 +75,15 @@ COMMANDS = (
     Command(predict.predict, predict.EXAMPLES, predict.FIELDS),
     Command(stream.stream, stream.EXAMPLES, stream.FIELDS),
     Command(serve.serve, serve.EXAMPLES, serve.FIELDS),
+    Command(schedule.list_, schedule.LIST_EXAMPLES, schedule.LIST_FIELDS, "schedule"),
+    Command(schedule.run, schedule.RUN_EXAMPLES, schedule.RUN_FIELDS, "schedule"),
+    Command(schedule.export, schedule.EXPORT_EXAMPLES, schedule.EXPORT_FIELDS, "schedule"),
+    Command(runs.runs, runs.EXAMPLES, runs.FIELDS),
     Command(parity.parity, parity.EXAMPLES, parity.FIELDS),
 )
 
 
-FAMILIES: Mapping[str, str] = {"models": models.HELP}
+FAMILIES: Mapping[str, str] = {"models": models.HELP, "schedule": schedule.HELP}
 """Words with several commands each, and what these are about."""
 
 

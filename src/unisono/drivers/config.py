@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from unisono.drivers.schedule.settings import Cost, ScheduleSettings
 from unisono.spec.errors import InputError, StoreError
 
 FILE = "unisono.toml"
@@ -56,6 +57,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store:       folder for log, states and predictions.
     events:      source -> file with its events.
     requests:    predictor -> file with its requests.
+    schedules:   name -> when which prediction is made.
+    cost:        what computing costs; None: runs have no cost.
     """
 
     definitions: str
@@ -64,6 +67,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     requests: dict[str, str] = {}
     serve: Serve = Serve()
     registry: Registry = Registry()
+    schedules: dict[str, ScheduleSettings] = {}
+    cost: Cost | None = None
 
 
 def read_config(root: Path) -> Config:
@@ -78,5 +83,5 @@ def read_config(root: Path) -> Config:
     try:
         return msgspec.convert(content, Config)
     except msgspec.ValidationError as error:
-        allowed = "definitions, store, [events], [requests], [serve], [registry]"
+        allowed = "definitions, store, [events], [requests], [serve], [registry], [schedules.NAME], [cost]"
         raise InputError(f"{path}: {error}; allowed: {allowed}; correct or remove it") from error

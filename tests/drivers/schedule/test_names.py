@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unisono.drivers.schedule.names import FIELDS, instant_id, parse_out, run_id
+from unisono.drivers.schedule.names import FIELDS, Dialect, instant_id, parse_out, run_id
 from unisono.spec.errors import InputError
 
 LATE_IN_THE_EVENING = datetime(2026, 11, 25, 23, 30, tzinfo=UTC)
@@ -78,10 +78,11 @@ def test_every_field_that_is_documented_is_there() -> None:
     assert all(name("{" + field.replace("FORMAT", "%Y") + "}") for field in FIELDS)
 
 
-def test_for_a_shell_dates_are_left_to_the_shell() -> None:
-    out = parse_out("{predictor}/{date}/{scheduled:%H}{{}}.csv")
-    shell = out.with_shell({"predictor": "late", "schedule": "nightly", "run_id": "id"}, day="$(date +FORMAT)")
-    assert shell == "late/$(date +%Y-%m-%d)/$(date +%H){}.csv"
+def test_dates_can_be_left_to_another_program() -> None:
+    out = parse_out("{predictor}/a b/{date}/{scheduled:%H}{{}}.csv", "Europe/Berlin")
+    shell = Dialect(lambda text: f"<{text}>", lambda format, zone: f"$({zone} {format})")
+    written = out.in_words_of(shell, {"predictor": "late"})
+    assert written == "late</a b/>$(Europe/Berlin %Y-%m-%d)</>$(Europe/Berlin %H)<{><}><.csv>"
 
 
 def test_a_runs_id_is_fit_for_the_name_of_a_file_and_orders_by_time() -> None:

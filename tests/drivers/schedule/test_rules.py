@@ -151,5 +151,5 @@ def test_attempts_are_further_and_further_apart_up_to_a_limit_and_then_given_up(
 
 
 def test_errors_that_come_again_are_hopeless() -> None:
-    assert [is_hopeless(error("")) for error in (DefinitionError, InputError, ModelError)] == [True] * 3
-    assert [is_hopeless(error("")) for error in (StoreError, OSError, MemoryError)] == [False] * 3
+    assert [is_hopeless(error("")) for error in (DefinitionError, ModelError)] == [True] * 2
+    assert [is_hopeless(error("")) for error in (InputError, StoreError, MemoryError)] == [False] * 3

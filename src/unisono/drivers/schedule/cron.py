@@ -27,6 +27,7 @@ from unisono.spec.errors import InputError
 from unisono.spec.wording import quoted
 
 MINUTE = timedelta(minutes=1)
+_YEARS_AHEAD = timedelta(days=5 * 366)
 DAY = timedelta(days=1)
 
 MACROS = {
@@ -86,6 +87,9 @@ class Cron:
     day: Field
     month: Field
     weekday: Field
+
+    def __str__(self) -> str:
+        return f'at "{self.text}" {self.timezone}'
 
     @property
     def either_day(self) -> bool:
@@ -245,6 +249,20 @@ def _next_change(zone: ZoneInfo, start: datetime, end: datetime) -> datetime | N
             return _bisected(zone, before, after)
         before = after
     return None
+
+
+def hours_of_clock_changes(timezone: str, now: datetime) -> set[int]:
+    """The hours, by a zone's clock, that are leapt over or come twice in the next years."""
+    zone, hours = ZoneInfo(timezone), set[int]()
+    at, end = now.astimezone(UTC).replace(second=0, microsecond=0), now.astimezone(UTC) + _YEARS_AHEAD
+    while (change := _next_change(zone, at, end)) is not None:
+        old, new = ((change + _offset(zone, moment)) for moment in (change - MINUTE, change))
+        wall = min(old, new)
+        while wall < max(old, new):
+            hours.add(wall.hour)
+            wall += MINUTE
+        at = change
+    return hours
 
 
 def _bisected(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:

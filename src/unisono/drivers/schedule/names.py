@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from string import Formatter
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from unisono.spec.errors import InputError
@@ -42,6 +44,17 @@ def instant_id(instant: datetime) -> str:
     return f"{instant.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
+class Dialect(NamedTuple):
+    """How another program writes part of a command.
+
+    literal: text that means itself.
+    date:    the scheduled instant in a format of strftime, by the clock of a time zone.
+    """
+
+    literal: Callable[[str], str]
+    date: Callable[[str, str], str]
+
+
 @dataclass(frozen=True, slots=True)
 class OutName:
     """The name of a run's output, with fields of `FIELDS` in braces.
@@ -65,18 +78,18 @@ class OutName:
         values = {"predictor": predictor, "schedule": schedule, "run_id": run, "scheduled": wall}
         return self.text.format(**values, **{name: f"{wall:{format}}" for name, format in _SHORT.items()})
 
-    def with_shell(self, replaced: dict[str, str], *, day: str) -> str:
-        """The same for a program that computes dates itself.
+    def in_words_of(self, dialect: Dialect, fixed: Mapping[str, str]) -> str:
+        """The same for a program that puts in the dates itself.
 
-        replaced: what stands for the fields without a date.
-        day:      what stands for an instant, with `FORMAT` where its format goes.
+        dialect: how it writes text and dates.
+        fixed:   what stands for the fields without a date; already in its words.
         """
         parts = []
         for literal, name, spec, _ in Formatter().parse(self.text):
-            parts.append(literal)
+            parts.append(dialect.literal(literal) if literal else "")
             if name is not None:
                 format = spec if name == "scheduled" else _SHORT.get(name)
-                parts.append(replaced[name] if format is None else day.replace("FORMAT", format))
+                parts.append(fixed[name] if format is None else dialect.date(format or "", self.timezone))
         return "".join(parts)
 
 

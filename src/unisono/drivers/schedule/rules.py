@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Literal, Protocol
 
-from unisono.spec.errors import DefinitionError, InputError, ModelError, ParityError
+from unisono.spec.errors import DefinitionError, ModelError, ParityError
 
 Overlap = Literal["skip", "queue"]
 CatchUp = Literal["last", "all", "none"]
@@ -24,7 +24,7 @@ TOO_MANY = "missed, and beyond catch_up_limit"
 
 MAX_DELAY_S = 1e9
 
-HOPELESS = (DefinitionError, InputError, ModelError, ParityError)
+HOPELESS = (DefinitionError, ModelError, ParityError)
 """Errors that another attempt would meet again."""
 
 
@@ -149,5 +149,5 @@ def next_attempt(rules: Rules, failures: int, now: datetime) -> datetime | None:
 
 
 def is_hopeless(error: BaseException) -> bool:
-    """Whether another attempt would meet the same error: wrong definitions, a table that does not fit, ..."""
+    """Whether another attempt would meet the same error; a table that does not fit may be one that is still written."""
     return isinstance(error, HOPELESS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -12,7 +13,7 @@ from msgspec import Meta
 from unisono.drivers.schedule.cron import Cron, parse_cron
 from unisono.drivers.schedule.names import OutName, parse_out
 from unisono.drivers.schedule.rules import CatchUp, Overlap, Rules
-from unisono.spec.durations import parse_duration
+from unisono.spec.durations import format_duration, parse_duration
 from unisono.spec.errors import DefinitionError, InputError
 from unisono.spec.wording import NAME_ALLOWED, is_name, quoted
 
@@ -73,10 +74,16 @@ class NewData:
 
     debounce: timedelta
 
+    def __str__(self) -> str:
+        return f"on new data, once it has been quiet for {format_duration(self.debounce // timedelta(microseconds=1))}"
+
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
     """When another version answers."""
+
+    def __str__(self) -> str:
+        return "on a new version"
 
 
 When = Cron | NewData | NewVersion
@@ -88,8 +95,9 @@ class Schedule:
 
     name:     unique among a predictor's.
     when:     what makes it run.
-    requests: file with the requests, relative to the project's folder; None: the predictor's.
+    requests: table with the requests; None: the predictor's.
     version:  of the one that answers; None: the champion.
+    folder:   what relative paths in `out` and `requests` are relative to; None: the project's.
     """
 
     name: str
@@ -99,6 +107,7 @@ class Schedule:
     rules: Rules
     requests: str | None = None
     version: str | None = None
+    folder: Path | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -106,8 +115,11 @@ class Schedule:
         return self.predictor, self.name
 
 
-def make_schedule(name: str, settings: ScheduleSettings) -> Schedule:
-    """A schedule from its settings. Raises InputError with the schedule's name and what is wrong."""
+def make_schedule(name: str, settings: ScheduleSettings, *, folder: Path | None = None) -> Schedule:
+    """A schedule from its settings. Raises InputError with the schedule's name and what is wrong.
+
+    folder: see Schedule.
+    """
     try:
         if not is_name(name):
             raise InputError(f"name {quoted(name)}; allowed: {NAME_ALLOWED}; rename it")
@@ -119,6 +131,7 @@ def make_schedule(name: str, settings: ScheduleSettings) -> Schedule:
             rules=_rules(settings),
             requests=settings.requests,
             version=settings.version,
+            folder=folder,
         )
     except InputError as error:
         raise InputError(f"[schedules.{name}] {error}") from error

@@ -107,11 +107,12 @@ class Runs:
             for run in _heads(connection, {*schedules}):
                 if not run.can_be_claimed(now):
                     continue
-                failures = run.failures + (run.state is State.RUNNING)
+                is_lost = run.state is State.RUNNING
                 taken = replace(
                     run,
                     state=State.RUNNING,
-                    failures=failures,
+                    failures=run.failures + is_lost,
+                    error=f"{run.owner} died, or lost its lease" if is_lost else run.error,
                     claims=run.claims + 1,
                     owner=owner,
                     lease_until=now + lease,
@@ -142,6 +143,10 @@ class Runs:
             retry_at=retry_at,
             error=error,
         )
+
+    def give_up(self, run: Run, *, now: datetime) -> Run:
+        """It has failed too often to be tried again. Raises LostLeaseError if somebody else holds it."""
+        return self._change(run, state=State.GAVE_UP, ended=now, lease_until=None)
 
     def release(self, run: Run) -> Run:
         """Stop working on it, so that it is gone on with later; no failure. Raises LostLeaseError."""

@@ -1,0 +1,50 @@
+"""What is needed to run a project's schedules: the schedules, judged, and the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from unisono.drivers.schedule.looks import data_occasion
+from unisono.drivers.schedule.settings import NewData, Schedule, make_schedule
+from unisono.spec.errors import InputError
+from unisono.spec.wording import did_you_mean, listing, quoted
+from unisono.store.database import open_database
+from unisono.store.runs import Runs
+
+if TYPE_CHECKING:
+    from unisono.drivers.project import Project
+
+
+def open_runs(project: Project) -> Runs:
+    """The project's history of runs: in the registry's database. Raises StoreError if it cannot be reached."""
+    url = project.config.registry.url or str(project.store_path / "registry.sqlite")
+    return Runs(open_database(url, folder=project.root))
+
+
+def schedules_of(project: Project, names: Iterable[str] = ()) -> list[Schedule]:
+    """The schedules of unisono.toml, those that are named or all. Raises InputError."""
+    known = project.config.schedules
+    chosen = list(dict.fromkeys(names)) or list(known)
+    for name in chosen:
+        if name not in known:
+            raise InputError(
+                f"schedule {quoted(name)}: there is none; allowed: {listing(known)}; {did_you_mean(name, known)}, "
+                f"or add [schedules.{name}] to {project.root / 'unisono.toml'}"
+            )
+    return [judged(project, make_schedule(name, known[name])) for name in chosen]
+
+
+def judged(project: Project, schedule: Schedule) -> Schedule:
+    """A schedule, once it is known that its predictor and its data are defined. Raises InputError."""
+    project.ready(schedule.predictor)
+    if schedule.requests is None:
+        project.request_file(schedule.predictor)
+    if isinstance(schedule.when, NewData):
+        data_occasion(project, schedule)
+    return schedule
+
+
+def by_key(schedules: Iterable[Schedule]) -> Mapping[tuple[str, str], Schedule]:
+    """Schedules as a scheduler wants them."""
+    return {schedule.key: schedule for schedule in schedules}
