@@ -32,6 +32,7 @@ from unisono.drivers.interrupts import interruptible
 from unisono.drivers.predictors import ReadyPredictor, make_predictor_ready
 from unisono.features.frames import to_polars
 from unisono.features.places import Place
+from unisono.models.names import REFERENCE_ENGINE
 from unisono.spec.errors import InputError, StoreError
 from unisono.spec.project import Definitions
 from unisono.spec.wording import did_you_mean, listing, quoted
@@ -203,15 +204,18 @@ class Project:
             progress=progress,
         )
 
-    def scorer(self, predictor: str, version: str | None = None) -> Scorer:
+    def scorer(self, predictor: str, version: str | None = None, *, engine: str = REFERENCE_ENGINE) -> Scorer:
         """A version ready to answer: the champion, or the one named. Raises StoreError if there is none.
 
         version: id, its first digits, or an alias.
+        engine:  what runs its graph: "trees" is quicker for trees, with the same bits; see docs/engines.md.
+
+        Raises ModelError if the engine cannot run the graph, or does not pass the version's golden rows.
         """
         from unisono.drivers.scoring import Scorer
 
         chosen = self.registry.active(predictor) if version is None else self.registry.version(predictor, version)
-        return Scorer(self.registry, chosen, self.ready(predictor).feature_names)
+        return Scorer(self.registry, chosen, self.ready(predictor).feature_names, engine=engine)
 
     def predict(
         self,
@@ -219,6 +223,7 @@ class Project:
         requests: object | None = None,
         *,
         version: str | None = None,
+        engine: str = REFERENCE_ENGINE,
         chunk: int = batch.CHUNK_ROWS,
         progress: Progress = no_progress,
     ) -> pl.DataFrame:
@@ -226,9 +231,10 @@ class Project:
 
         requests: a frame; None: the file in unisono.toml.
         version:  id of the version that answers, its first digits, or an alias; None: the champion.
+        engine:   what runs its graph; see `scorer`.
         chunk:    rows scored at a time.
         """
-        ready, scorer = self.ready(predictor), self.scorer(predictor, version)
+        ready, scorer = self.ready(predictor), self.scorer(predictor, version, engine=engine)
         asked = self._asked(predictor, requests)
         progress("computing features", 0, asked.height)
         features = batch.features_of_requests(ready, asked, self.events(predictor))

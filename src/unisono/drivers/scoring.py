@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from unisono.drivers.scores import Outputs, Value
 from unisono.features.answers import Matrix, without_nulls
-from unisono.models import GoldenRows, PredictorGraph, Session, check_golden, load_graph, read_passport
-from unisono.models.names import extras_of
+from unisono.models import GoldenRows, PredictorGraph, check_golden, load_graph, read_passport
+from unisono.models.engines import EngineSession, open_session
+from unisono.models.names import REFERENCE_ENGINE, extras_of
+from unisono.models.verifying.classes import NumericClass, Tolerance
 from unisono.spec.active import Version
 from unisono.spec.errors import ModelError
 from unisono.spec.types import DType
+from unisono.spec.wording import quoted
 from unisono.store.registry import Registry
 
 _NONE: Mapping[str, bytes] = {}
@@ -26,18 +29,33 @@ class Scorer:
 
     version:  which one; its files are checked against their hashes, its graph against its golden rows.
     features: the predictor's feature names, in the order of the matrices it will be given.
+    engine:   what runs the graph; see `models.engines`. It has to pass the golden rows like any other machine: every
+              bit for a version of class exact, within the passport's bound else.
 
     `extras` are the files that the graph needs beside it, those of its tokenizers: name -> content.
 
-    Raises StateError if the artifact is broken, ModelError if this machine answers otherwise or the graph wants a
-    feature that the predictor does not have.
+    Raises StateError if the artifact is broken, InputError if there is no such engine, ModelError if this machine or
+    engine answers otherwise, the engine cannot run the graph, or the graph wants a feature that the predictor does not
+    have.
     """
 
-    def __init__(self, registry: Registry, version: Version, features: tuple[str, ...]) -> None:
+    def __init__(
+        self, registry: Registry, version: Version, features: tuple[str, ...], *, engine: str = REFERENCE_ENGINE
+    ) -> None:
         files = registry.artifact(version).files
-        self._use(version, files["graph.onnx"], features, extras_of(files))
-        tolerance = read_passport(files["passport.json"]).tolerance()
-        check_golden(self._session, GoldenRows.from_bytes(files["golden.json"]), tolerance)
+        self._use(version, files["graph.onnx"], features, extras_of(files), engine=engine)
+        self._check(GoldenRows.from_bytes(files["golden.json"]), read_passport(files["passport.json"]).tolerance())
+
+    def _check(self, golden: GoldenRows, tolerance: Tolerance) -> None:
+        try:
+            check_golden(self._session, golden, tolerance)
+        except ModelError as error:
+            if self.engine == REFERENCE_ENGINE:
+                raise
+            raise ModelError(
+                f"engine {quoted(self.engine)}, version {self.version.id}: {error}; "
+                f"use engine {quoted(REFERENCE_ENGINE)}"
+            ) from error
 
     @classmethod
     def of_graph(
@@ -51,12 +69,30 @@ class Scorer:
         scorer._use(version, onnx, features, extras)
         return scorer
 
-    def _use(self, version: Version, onnx: bytes, features: tuple[str, ...], extras: Mapping[str, bytes]) -> None:
+    def _use(
+        self,
+        version: Version,
+        onnx: bytes,
+        features: tuple[str, ...],
+        extras: Mapping[str, bytes],
+        *,
+        engine: str = REFERENCE_ENGINE,
+    ) -> None:
         self.version = version
         self.extras = extras
         self._graph: PredictorGraph = load_graph(onnx, extras)
-        self._session = Session(onnx)
+        self._session = open_session(onnx, engine)
         self._places = _places(self._graph.features, features)
+
+    @property
+    def engine(self) -> str:
+        """What runs the graph."""
+        return self._session.engine if isinstance(self._session, EngineSession) else REFERENCE_ENGINE
+
+    @property
+    def engine_class(self) -> NumericClass:
+        """Whether the engine always has the bits of the reference."""
+        return self._session.numeric_class if isinstance(self._session, EngineSession) else "exact"
 
     @property
     def onnx(self) -> bytes:

@@ -14,6 +14,9 @@ PREDICTION = "prediction"
 PROBABILITY = "probability"
 PROBABILITIES = "probabilities"
 
+REFERENCE_ENGINE = "onnxruntime"
+"""What runs a graph where no engine is named."""
+
 _NULL = ".null"
 _TOKENS = ".tokens"
 

@@ -7,7 +7,7 @@ class.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,10 +24,15 @@ import onnxruntime
 
 Tensor = NDArray[Any]
 
+Run = Callable[[Mapping[str, Tensor]], list[Tensor]]
+"""Arrays by the names of a graph's inputs -> its outputs, in order. Threads may share it."""
+
 OPTIMISATION: Literal["basic"] = "basic"
 """Constants are folded, nodes without effect dropped; nothing is fused, since fused operators round elsewhere."""
 
 _CHUNK = 1024  # rows a call: bounds the memory of a call, and the arrays stay in the cache
+_LARGE_CHUNK = 4096  # of narrow rows: 30 columns into 200 trees take 4 % less time
+_NARROW_BYTES = 1024  # of a row
 _FATAL_ONLY = 4  # errors are raised, so they need not be printed as well
 
 
@@ -121,12 +126,13 @@ class Session:
     __slots__ = ("_columns", "_run", "_tokens", "inputs", "one_by_one", "outputs")
 
     def __init__(self, graph: bytes, *, setting: Setting = OURS) -> None:
-        self._run = Runner(graph, setting)
-        self.inputs: tuple[str, ...] = self._run.inputs
-        self.outputs: tuple[str, ...] = self._run.outputs
-        if "unisono.predictor" not in self._run.metadata:
+        runner = Runner(graph, setting)
+        self._run: Run = runner
+        self.inputs: tuple[str, ...] = runner.inputs
+        self.outputs: tuple[str, ...] = runner.outputs
+        if "unisono.predictor" not in runner.metadata:
             raise ModelError("graph: not a predictor's graph; allowed: one that build_graph made; register the model")
-        self.one_by_one: bool = self._run.metadata.get("unisono.rows") == "one"
+        self.one_by_one: bool = runner.metadata.get("unisono.rows") == "one"
         self._columns = tuple((name, name.removeprefix(f"{REQUEST}.")) for name in self.inputs if name != FEATURES)
         self._tokens = tuple(name for name in self.inputs if is_tokens_name(name))
 
@@ -182,7 +188,8 @@ class Session:
         )
 
     def _in_parts(self, feeds: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
-        size = 1 if self.one_by_one else _CHUNK
+        narrow = sum(one.nbytes for one in feeds.values()) <= _NARROW_BYTES * rows
+        size = 1 if self.one_by_one else _LARGE_CHUNK if narrow else _CHUNK
         starts = range(0, rows, size)
         cuts = ({name: one[start : start + size] for name, one in feeds.items()} for start in starts)
         parts = [self._run(self._flat(cut) if self._tokens else cut) for cut in cuts]

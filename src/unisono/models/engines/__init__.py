@@ -10,15 +10,16 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from unisono.models.engines.base import Engine, NumericClass, Run, UnsuitableError
+from unisono.models.engines.base import Engine, UnsuitableError
+from unisono.models.names import REFERENCE_ENGINE
 from unisono.models.session import Session
+from unisono.models.verifying.classes import NumericClass
 from unisono.spec.errors import InputError, ModelError
 from unisono.spec.wording import did_you_mean, listing, quoted
 
-__all__ = ["REFERENCE", "Engine", "EngineSession", "NumericClass", "Run", "UnsuitableError", "engines", "open_session"]
+__all__ = ["Engine", "EngineSession", "UnsuitableError", "engines", "open_session"]
 
 GROUP = "unisono.engines"
-REFERENCE = "onnxruntime"
 
 # The same as the entry points of this package, for a source tree that is not installed.
 _OURS = {"trees": "unisono.models.engines.trees:Trees"}
@@ -54,24 +55,24 @@ class EngineSession(Session):
         self.engine: str = engine
         self.numeric_class: NumericClass = found.numeric_class
         try:
-            self._run = found.open(graph, self._run)  # type: ignore[assignment]  # any `Run` will do
+            self._run = found.open(graph, self._run)
         except UnsuitableError as error:
             raise ModelError(
                 f"engine {quoted(engine)}: cannot run this graph: {error}; allowed: graphs of its kind; "
-                f"use engine {quoted(REFERENCE)}, which runs every graph"
+                f"use engine {quoted(REFERENCE_ENGINE)}, which runs every graph"
             ) from error
 
 
 def _find(name: str) -> Engine:
     known = engines()
     if name not in known:
-        names = [REFERENCE, *known]
+        names = [REFERENCE_ENGINE, *known]
         raise InputError(
             f"engine {quoted(name)}: there is none; allowed: {listing(names)}; {did_you_mean(name, names)}"
         )
     return known[name]
 
 
-def open_session(graph: bytes, engine: str = REFERENCE) -> Session:
+def open_session(graph: bytes, engine: str = REFERENCE_ENGINE) -> Session:
     """A predictor's graph, ready to answer, by the engine that is named. Raises InputError, ModelError."""
-    return Session(graph) if engine == REFERENCE else EngineSession(graph, engine)
+    return Session(graph) if engine == REFERENCE_ENGINE else EngineSession(graph, engine)

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
-from numpy.typing import NDArray
-
-Tensor = NDArray[Any]
-
-Run = Callable[[Mapping[str, Tensor]], list[Tensor]]
-"""Arrays by the names of the graph's inputs -> its outputs, in order. Threads may share it."""
-
-NumericClass = Literal["exact", "bounded"]
+from unisono.models.session import Run
+from unisono.models.verifying.classes import NumericClass
 
 
 class Engine(Protocol):

@@ -12,10 +12,11 @@ from onnx import NodeProto
 
 from unisono.kernel.forests import Forest
 from unisono.kernel.walking import TreesError
-from unisono.models.engines.base import NumericClass, Run, Tensor, UnsuitableError
+from unisono.models.engines.base import UnsuitableError
 from unisono.models.engines.ensemble import read_ensemble
 from unisono.models.engines.splitting import cut
-from unisono.models.session import Runner
+from unisono.models.session import Run, Runner, Tensor
+from unisono.models.verifying.classes import NumericClass
 from unisono.spec.errors import InputError
 
 
