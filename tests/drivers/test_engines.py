@@ -8,12 +8,15 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression
 
+from tests.cli.shell import unisono
 from tests.drivers.projects import INPUTS, make_project, register
-from unisono.drivers.project import Project
+from unisono.drivers.batch import run_batch
+from unisono.drivers.project import Project, load
 from unisono.models import engines as ways
 from unisono.models.engines import Engine, engines
 from unisono.models.session import Run
@@ -93,3 +96,55 @@ def test_a_model_without_trees_is_left_to_the_reference(project: Project) -> Non
 def test_an_unknown_engine_is_refused(project: Project) -> None:
     with pytest.raises(InputError, match='engine "tree": there is none; allowed: onnxruntime, trees'):
         project.predict("risk", engine="tree")
+
+
+def test_a_batch_run_writes_the_same_table_with_either_engine(project: Project, tmp_path: Path) -> None:
+    reports = {
+        name: run_batch(project, "risk", None, tmp_path / f"{name}.parquet", engine=name)
+        for name in ("onnxruntime", "trees")
+    }
+    assert {name: one.engines for name, one in reports.items()} == {name: {"risk": name} for name in reports}
+    wanted, found = (pl.read_parquet(tmp_path / f"{name}.parquet") for name in reports)
+    assert found.equals(wanted)
+
+
+def test_an_engine_of_class_exact_goes_on_with_the_run_of_another(project: Project, tmp_path: Path) -> None:
+    out = tmp_path / "scores.parquet"
+    first, second = (run_batch(project, "risk", None, out, engine=name) for name in ("onnxruntime", "trees"))
+    assert (second.run_id, second.is_repeated, second.engines) == (first.run_id, True, {})
+
+
+def test_an_engine_of_class_bounded_has_runs_of_its_own(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _install(monkeypatch, shifted=_Shifted(0.0))
+    out = tmp_path / "scores.parquet"
+    first, second = (run_batch(project, "risk", None, out, engine=name) for name in ("trees", "shifted"))
+    assert second.run_id != first.run_id
+    assert not second.is_repeated
+
+
+def test_the_projects_file_says_which_engine_scores_tables(project: Project, tmp_path: Path) -> None:
+    with (project.root / "unisono.toml").open("a") as file:
+        file.write('\n[engines]\nrisk = "trees"\n')
+    again = load(project.root)
+    assert run_batch(again, "risk", None, tmp_path / "scores.parquet").engines == {"risk": "trees"}
+    assert again.scorer("risk").engine == "onnxruntime"
+
+
+def test_an_engine_for_a_predictor_that_is_not_defined_is_refused(project: Project) -> None:
+    with (project.root / "unisono.toml").open("a") as file:
+        file.write('\n[engines]\nrisc = "trees"\n')
+    with pytest.raises(InputError, match=r'\[engines\] "risc" is not defined; allowed: risk'):
+        load(project.root)
+
+
+@pytest.mark.slow
+def test_the_command_takes_an_engine_and_says_which_one_it_was(project: Project, tmp_path: Path) -> None:
+    predict = ("predict", "risk", "--json", "--engine", "trees")
+    shown = unisono(*predict, folder=project.root)
+    written = unisono(*predict, "--out", tmp_path / "scores.parquet", folder=project.root)
+    assert [one.answer["engines"] for one in (shown, written)] == [{"risk": "trees"}] * 2
+    later = unisono(*predict, "--out", tmp_path / "scores.parquet", "--every", "0 3 * * *", folder=project.root)
+    assert later.exit_code == InputError.exit_code
+    assert "[engines]" in later.err

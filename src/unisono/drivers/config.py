@@ -57,6 +57,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store:       folder for log, states and predictions.
     events:      source -> file with its events.
     requests:    predictor -> file with its requests.
+    engines:     predictor -> engine that scores its tables; onnxruntime, where none is named.
     schedules:   name -> when which prediction is made.
     cost:        what computing costs; None: runs have no cost.
     """
@@ -65,6 +66,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store: str = ".unisono"
     events: dict[str, str] = {}
     requests: dict[str, str] = {}
+    engines: dict[str, str] = {}
     serve: Serve = Serve()
     registry: Registry = Registry()
     schedules: dict[str, ScheduleSettings] = {}
@@ -83,5 +85,5 @@ def read_config(root: Path) -> Config:
     try:
         return msgspec.convert(content, Config)
     except msgspec.ValidationError as error:
-        allowed = "definitions, store, [events], [requests], [serve], [registry], [schedules.NAME], [cost]"
+        allowed = "definitions, store, [events], [requests], [engines], [serve], [registry], [schedules.NAME], [cost]"
         raise InputError(f"{path}: {error}; allowed: {allowed}; correct or remove it") from error

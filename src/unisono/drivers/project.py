@@ -105,6 +105,7 @@ class Project:
         for section, bound, known in (
             ("events", self.config.events, self.definitions.sources),
             ("requests", self.config.requests, self.definitions.predictors),
+            ("engines", self.config.engines, self.definitions.predictors),
         ):
             for name in bound:
                 if name not in known:
@@ -217,13 +218,21 @@ class Project:
         chosen = self.registry.active(predictor) if version is None else self.registry.version(predictor, version)
         return Scorer(self.registry, chosen, self.ready(predictor).feature_names, engine=engine)
 
+    def table_scorer(self, predictor: str, version: str | None = None, *, engine: str | None = None) -> Scorer:
+        """The same for the rows of tables. engine: None: as unisono.toml says."""
+        return self.scorer(predictor, version, engine=engine or self.table_engine(predictor))
+
+    def table_engine(self, predictor: str) -> str:
+        """What runs a predictor's graph over tables, as unisono.toml says."""
+        return self.config.engines.get(predictor, REFERENCE_ENGINE)
+
     def predict(
         self,
         predictor: str,
         requests: object | None = None,
         *,
         version: str | None = None,
-        engine: str = REFERENCE_ENGINE,
+        engine: str | None = None,
         chunk: int = batch.CHUNK_ROWS,
         progress: Progress = no_progress,
     ) -> pl.DataFrame:
@@ -231,10 +240,10 @@ class Project:
 
         requests: a frame; None: the file in unisono.toml.
         version:  id of the version that answers, its first digits, or an alias; None: the champion.
-        engine:   what runs its graph; see `scorer`.
+        engine:   what runs its graph, see `scorer`; None: as unisono.toml says.
         chunk:    rows scored at a time.
         """
-        ready, scorer = self.ready(predictor), self.scorer(predictor, version, engine=engine)
+        ready, scorer = self.ready(predictor), self.table_scorer(predictor, version, engine=engine)
         asked = self._asked(predictor, requests)
         progress("computing features", 0, asked.height)
         features = batch.features_of_requests(ready, asked, self.events(predictor))

@@ -45,6 +45,7 @@ class BatchReport:
     resumed_parts: of these, how many a run before had finished.
     sink:          the sink's name.
     is_repeated:   whether the sink had the result of this run already, so that nothing was done.
+    engines:       predictor -> what ran its graph; empty if nothing was done.
     """
 
     run_id: str
@@ -57,6 +58,7 @@ class BatchReport:
     resumed_parts: int
     sink: str
     is_repeated: bool = False
+    engines: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ def run_batch(
     run_id: str | None = None,
     only_new: str | None = None,
     keep: Sequence[str] | None = None,
+    engine: str | None = None,
     cores: int | None = None,
     chunk: int | None = None,
     progress: Progress = no_progress,
@@ -94,6 +97,7 @@ def run_batch(
     only_new:   a column by which rows are known: those whose value the sink has already are left out, and the others
                 are added to it.
     keep:       columns of the source that the result has too, in this order; None: those of the request.
+    engine:     what runs the graphs, see `Project.scorer`; None: as unisono.toml says for each predictor.
     cores:      parts scored at once; None: as many as there are.
     chunk:      rows of a part, which is scored and kept at a time; None: up to 65536.
 
@@ -104,7 +108,9 @@ def run_batch(
     """
     names = [predictors] if isinstance(predictors, str) else list(dict.fromkeys(predictors))
     given, target = _source(project, names, source), open_sink(sink)
-    job = _Job(project, names, version, given, target, run_id, only_new, keep, cores or usable_cores(), chunk, progress)
+    job = _Job(
+        project, names, version, given, target, run_id, only_new, keep, engine, cores or usable_cores(), chunk, progress
+    )
     with Staging(project.store_path / "batch", target.name) as staging:
         return job.run(staging)
 
@@ -121,6 +127,7 @@ class _Job:
     run_id: str | None
     only_new: str | None
     keep: Sequence[str] | None
+    engine: str | None
     cores: int
     chunk: int | None
     progress: Progress
@@ -147,7 +154,9 @@ class _Job:
         self._refuse_changed(table)
         rows = self._publish(plan, staging, len(spans))
         staging.finish()
-        return self._report(Published(plan.run_id, "", plan.versions, rows), table.rows, len(spans), resumed)
+        published = Published(plan.run_id, "", plan.versions, rows)
+        engines = {one.name: one.scorer.engine for one in contestants}
+        return self._report(published, table.rows, parts=len(spans), resumed=resumed, engines=engines)
 
     # Before -----------------------------------------------------------------------------------------------------------
 
@@ -165,14 +174,19 @@ class _Job:
                 "one by one, or leave the version out"
             )
         return [
-            Contestant(self.project.ready(name), self.project.scorer(name, self.version), events_of(self.project, name))
+            Contestant(
+                self.project.ready(name),
+                self.project.table_scorer(name, self.version, engine=self.engine),
+                events_of(self.project, name),
+            )
             for name in self.names
         ]
 
     def _plan(self, table: StoredRows, contestants: Sequence[Contestant]) -> Plan:
         versions = {one.name: one.scorer.version.id for one in contestants}
         columns = self._columns(table, contestants)
-        facts = [table.mark, versions, columns, self.only_new, self.sink.name]
+        engines = {one.name: one.scorer.engine for one in contestants if one.scorer.engine_class != "exact"}
+        facts = [table.mark, versions, columns, self.only_new, self.sink.name, engines]
         return Plan(
             run_id=self.run_id or sha256(msgspec.json.encode(facts, order="sorted")).hexdigest()[:16],
             source=table.mark,
@@ -238,9 +252,11 @@ class _Job:
         return rows
 
     def _repeated(self, done: Published) -> BatchReport:
-        return self._report(done, done.rows, 0, 0)
+        return self._report(done, done.rows, parts=0, resumed=0, engines={})
 
-    def _report(self, done: Published, rows: int, parts: int, resumed: int) -> BatchReport:
+    def _report(
+        self, done: Published, rows: int, *, parts: int, resumed: int, engines: Mapping[str, str]
+    ) -> BatchReport:
         return BatchReport(
             run_id=done.run_id,
             versions=done.versions,
@@ -252,6 +268,7 @@ class _Job:
             resumed_parts=resumed,
             sink=self.sink.name,
             is_repeated=not parts,
+            engines=engines,
         )
 
 
