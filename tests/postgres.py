@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -25,10 +26,12 @@ class Postgres:
 
     programs: folder of initdb and pg_ctl.
     folder:   of its data and its socket.
+    durable:  whether a commit waits for the disk, as it must outside of tests.
     """
 
     programs: Path
     folder: Path
+    durable: bool = False
     _numbers: Iterator[int] = field(default_factory=count, repr=False)
 
     def database(self) -> str:
@@ -43,7 +46,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start it; returns once it answers."""
-        options = f"-k {self.folder} -c listen_addresses= -c fsync=off"
+        options = f"-k {self.folder} -c listen_addresses= -c fsync={'on' if self.durable else 'off'}"
         self._run("pg_ctl", "start", "-w", "-D", self._data, "-l", str(self.folder / "log"), "-o", options)
 
     def stop(self) -> None:
@@ -64,20 +67,26 @@ class Postgres:
             raise RuntimeError(f"{program}: {output.read_text()}")
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """The server; skips the test, with the reason, where there is none."""
+class NoPostgresError(Exception):
+    """Why there can be no server here."""
+
+
+@contextmanager
+def running(*, durable: bool = False) -> Iterator[Postgres]:
+    """A server, for a while. Raises NoPostgresError where there can be none."""
     found = sorted(PROGRAMS.glob("*/bin/pg_ctl"))
     if not found:
-        pytest.skip(f"PostgreSQL is not installed under {PROGRAMS}: `apt-get install postgresql`")
+        raise NoPostgresError(f"PostgreSQL is not installed under {PROGRAMS}: `apt-get install postgresql`")
     folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: the path of a socket has at most 107 bytes
-    server = Postgres(found[-1].parent, folder)
+    server = Postgres(found[-1].parent, folder, durable)
     try:
         _give_away(folder)
         server.make()
         server.start()
-        yield server
-        server.stop()
+        try:
+            yield server
+        finally:
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -86,5 +95,17 @@ def _give_away(folder: Path) -> None:
     if os.getuid() == 0:
         try:
             shutil.chown(folder, UNPRIVILEGED, UNPRIVILEGED)
-        except LookupError:
-            pytest.skip(f"PostgreSQL does not run as root, and there is no user {UNPRIVILEGED} to run it as")
+        except LookupError as error:
+            missing = f"there is no user {UNPRIVILEGED} to run it as"
+            raise NoPostgresError(f"PostgreSQL does not run as root, and {missing}") from error
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The server; skips the test, with the reason, where there can be none."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(running())
+        except NoPostgresError as error:
+            pytest.skip(str(error))
+        yield server

@@ -27,7 +27,6 @@ from sqlalchemy import (
     inspect,
     make_url,
     select,
-    text,
 )
 
 from unisono.spec.errors import StoreError
@@ -107,8 +106,6 @@ class Database:
         SQLite has one writer at a time. On PostgreSQL others write too: lock the rows that are read to be changed.
         """
         with self._told(), self._writing.connect() as connection, connection.begin():
-            if connection.dialect.name == "postgresql":
-                connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE_S}s'"))
             yield connection
 
     def keep(self, part: str, tables: MetaData, *, format: int) -> None:
@@ -173,10 +170,17 @@ def _parsed(url: str, folder: Path | None) -> URL:
 
 def _postgres_engine(url: URL) -> Engine:
     try:
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
     except ImportError as error:
         step = "install it: `pip install unisono[postgres]`"
         raise StoreError(f"{shown(url)}: psycopg, PostgreSQL's client, is not installed; {step}") from error
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
+
+
+def _prepare_postgres(connection: Any, _: object) -> None:
+    connection.execute(f"SET lock_timeout = '{PATIENCE_S}s'")
+    connection.commit()
 
 
 def _sqlite_engine(url: URL) -> Engine:
