@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -152,8 +154,58 @@ def test_a_lightgbm_text_is_opened(home: Path) -> None:
     assert isinstance(opened, lightgbm.Booster)
 
 
+@pytest.mark.parametrize("name", ["model.json", "model.ubj"])
+def test_a_file_of_xgboost_is_opened(home: Path, name: str) -> None:
+    xgboost = pytest.importorskip("xgboost")
+    rows = np.arange(50.0)
+    xgboost.XGBRegressor(n_estimators=2).fit(rows[:, None], rows).save_model(home / name)
+    assert isinstance(open_model(home / name, home), xgboost.Booster)
+    (home / name).write_bytes(b"{}" if name.endswith("json") else b"{")
+    with pytest.raises(ModelError, match=rf"{name}: (JSON of something else|XGBoost cannot read it)"):
+        open_model(home / name, home)
+
+
+def test_a_file_of_catboost_is_opened_and_its_json_brings_the_texts(home: Path) -> None:
+    catboost = pytest.importorskip("catboost")
+    pool = catboost.Pool([["a", 1.0], ["b", 2.0], ["a", 3.0], ["c", 4.0]], [1, 2, 1, 3], cat_features=[0])
+    model = catboost.CatBoostRegressor(iterations=2, verbose=0, allow_writing_files=False).fit(pool)
+    model.save_model(str(home / "model.cbm"))
+    model.save_model(str(home / "model.json"), format="json", pool=pool)
+    assert isinstance(open_model(home / "model.cbm", home), catboost.CatBoost)
+    opened: Any = open_model(home / "model.json", home)
+    assert sorted(json.loads(opened.get_metadata()["unisono.categories"])["0"]) == ["a", "b", "c"]
+    (home / "model.cbm").write_bytes(b"CBM1")
+    with pytest.raises(ModelError, match=r"model.cbm: CatBoost cannot read it"):
+        open_model(home / "model.cbm", home)
+
+
+def test_a_json_that_is_none_is_refused(home: Path) -> None:
+    (home / "model.json").write_text("[1, 2")
+    with pytest.raises(ModelError, match=r"model.json: not JSON .*; allowed: what XGBoost or CatBoost saved"):
+        open_model(home / "model.json", home)
+
+
+def test_an_onnx_file_is_its_bytes(home: Path) -> None:
+    (home / "model.onnx").write_bytes(b"some bytes")
+    assert open_model(home / "model.onnx", home) == b"some bytes"
+
+
+def test_a_folder_of_mlflow_is_opened_with_the_warning(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("yaml")
+    folder = home / "model"
+    folder.mkdir()
+    with pytest.raises(ModelError, match="a folder without an MLmodel; allowed: one that MLflow wrote"):
+        open_model(folder, home)
+    (folder / "model.pkl").write_bytes(pickle.dumps({"a": 1}))
+    (folder / "MLmodel").write_text("flavors: {sklearn: {pickled_model: model.pkl}}\n")
+    opened: Any = open_model(folder, home)
+    assert (opened.model, opened.columns) == ({"a": 1}, ())
+    assert "model.pkl is a pickle: opening it runs code that is in it" in capsys.readouterr().err
+
+
 def test_a_file_of_another_kind_or_that_is_not_there_is_refused(home: Path) -> None:
-    allowed = r"MODULE:FUNCTION, FILE.py:FUNCTION, or a file \(.txt, .pkl, .pickle, .joblib\)"
+    kinds = r"\(.txt, .json, .ubj, .cbm, .onnx, .pkl, .pickle, .joblib\)"
+    allowed = rf"MODULE:FUNCTION, FILE.py:FUNCTION, a file {kinds}, or a folder of MLflow"
     with pytest.raises(ModelError, match=f"a file of another kind; allowed: {allowed}"):
         open_model(Path("model.h5"), home)
     (home / "model.txt").write_bytes(b"tree")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from unisono.cli.output import warn
+from unisono.models.files import KINDS, is_known, open_file
 from unisono.spec.errors import ModelError, UnisonoError
 from unisono.spec.wording import did_you_mean, listing
 
@@ -54,50 +55,24 @@ def training_of(reference: str, home: Path) -> Training | None:
 
 
 def open_model(path: Path, home: Path) -> object:
-    """The fitted model in a file. Raises ModelError if there is none, or no way to open it."""
-    read = _READERS.get(path.suffix.lower())
-    if read is None:
-        allowed = f"MODULE:FUNCTION, FILE.py:FUNCTION, or a file ({listing(_READERS)})"
+    """The fitted model in a file or a folder. Raises ModelError if there is none, or no way to open it."""
+    if not (is_known(path) or path.is_dir()):
+        allowed = f"MODULE:FUNCTION, FILE.py:FUNCTION, a file ({listing(KINDS)}), or a folder of MLflow"
         raise ModelError(f'model "{path}": a file of another kind; allowed: {allowed}; convert it, or name a function')
-    if not path.is_file():
+    if path.is_dir() and not is_known(path):
+        raise ModelError(
+            f'model "{path}": a folder without an MLmodel; allowed: one that MLflow wrote; correct the path'
+        )
+    if not path.exists():
         inside = home / path
         step = f"did you mean {inside}?" if inside.is_file() else "correct the path"
         raise ModelError(f'model "{path}": there is no such file; allowed: a file that is there; {step}')
     with _users_code(str(path), home):
-        return read(path)
-
-
-def _read_lightgbm(path: Path) -> object:
-    from unisono.cli.lightgbm_text import read_booster
-
-    return read_booster(path)
-
-
-def _read_pickle(path: Path) -> object:
-    import pickle
-
-    _warn_of_code(path, "pickle")
-    with path.open("rb") as file:
-        return pickle.load(file)
-
-
-def _read_joblib(path: Path) -> object:
-    from unisono.cli.joblib_file import read_joblib
-
-    _warn_of_code(path, "joblib file")
-    return read_joblib(path)
+        return open_file(path, _warn_of_code)
 
 
 def _warn_of_code(path: Path, kind: str) -> None:
     warn(f"{path} is a {kind}: opening it runs code that is in it, here and now; open only what you made or trust")
-
-
-_READERS: Mapping[str, Callable[[Path], object]] = {
-    ".txt": _read_lightgbm,
-    ".pkl": _read_pickle,
-    ".pickle": _read_pickle,
-    ".joblib": _read_joblib,
-}
 
 
 def _module(name: str, home: Path) -> ModuleType:

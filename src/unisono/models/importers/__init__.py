@@ -17,6 +17,7 @@ GROUP = "unisono.importers"
 # The same as the entry points of this package, for a source tree that is not installed.
 _OURS = {
     "lightgbm": "unisono.models.importers.lightgbm:LightGBM",
+    "mlflow": "unisono.models.importers.mlflow:Mlflow",
     "onnx": "unisono.models.importers.onnx_file:Onnx",
     "sklearn": "unisono.models.importers.sklearn:Sklearn",
     "torch": "unisono.models.importers.torch:Torch",

@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from unisono.models.files import not_installed
 from unisono.spec.errors import ModelError
 
 
-def read_booster(path: Path) -> Any:
+def read(path: Path) -> Any:
     """The booster in a file that `Booster.save_model` wrote. Raises ModelError if it is none."""
     try:
         import lightgbm
     except ImportError as error:
-        raise ModelError(
-            f"{path}: LightGBM is not installed; needed to open its models; `pip install lightgbm`"
-        ) from error
+        raise not_installed(path, "LightGBM", "lightgbm") from error
     with path.open("rb") as file:
         begins = file.read(4)
     if begins != b"tree":  # LightGBM would print a page and then say less
