@@ -25,7 +25,6 @@ import unisono as un
 from benchmarks.harness import Result, finish, parser, say
 from tests.postgres import NoPostgresError, running
 from unisono.models import Session, build_graph, choose_golden, import_model, make_passport, verify
-from unisono.models.importers.base import ImportedModel
 from unisono.spec.serialize import to_json
 from unisono.store.artifacts import Artifact, make_artifact
 from unisono.store.registry import Registry
@@ -33,36 +32,35 @@ from unisono.store.registry import Registry
 PREDICTORS = 500
 CALLS = 200
 TARGET_MS = 50.0
-TREES, LEAVES, COLUMNS, ROWS = 200, 31, 30, 20_000
+TREES, LEAVES, ROWS = 200, 31, 20_000
+COLUMNS = [f"x{number}" for number in range(30)]
 
 
 def artifacts(names: list[str]) -> Iterator[tuple[Artifact, Artifact]]:
-    """Two versions of each predictor."""
-    imported, sample = fitted()
-    passport = b""
+    """Two versions of each predictor, all with the same graph."""
+    files = model_files()
     for name in names:
-        spec = un.Predictor(name, request=dict.fromkeys(sample.columns, un.Float64), time="at", features=())
-        graph = build_graph(spec, (), imported, ())
-        golden = choose_golden(Session(graph.onnx), graph.features_of(sample), graph.encode(sample, "sample"))
-        passport = passport or make_passport(verify(graph, imported, sample), golden_rows=golden.rows).to_bytes()
-        files = {
-            "spec.json": to_json(spec),
-            "graph.onnx": graph.onnx,
-            "golden.json": golden.to_bytes(),
-            "passport.json": passport,
-        }
-        one, other = (make_artifact(name, {**files, "metrics.json": b'{"number":%d}' % each}) for each in range(2))
+        spec = {"spec.json": to_json(predictor(name))}
+        one, other = (make_artifact(name, {**files, **spec, "metrics.json": b'{"number":%d}' % n}) for n in range(2))
         yield one, other
 
 
-def fitted() -> tuple[ImportedModel, pl.DataFrame]:
-    """A model, and rows like those that it was fitted on."""
-    columns = [f"x{number}" for number in range(COLUMNS)]
+def predictor(name: str) -> un.Predictor:
+    return un.Predictor(name, request=dict.fromkeys(COLUMNS, un.Float64), time="at", features=())
+
+
+def model_files() -> dict[str, bytes]:
+    """A fitted model as the files of an artifact."""
     rng = np.random.default_rng(0)
-    table = rng.normal(size=(ROWS, COLUMNS))
+    table = rng.normal(size=(ROWS, len(COLUMNS)))
     truth = table[:, 0] + table[:, 1] * table[:, 2] + rng.normal(size=ROWS) > 0
-    model = LGBMClassifier(n_estimators=TREES, num_leaves=LEAVES, verbose=-1).fit(table, truth, feature_name=columns)
-    return import_model(model, inputs=dict.fromkeys(columns, un.Float64)), pl.DataFrame(table[:64], schema=columns)
+    model = LGBMClassifier(n_estimators=TREES, num_leaves=LEAVES, verbose=-1).fit(table, truth, feature_name=COLUMNS)
+    imported = import_model(model, inputs=dict.fromkeys(COLUMNS, un.Float64))
+    graph = build_graph(predictor("any"), (), imported, ())
+    sample = pl.DataFrame(table[:64], schema=COLUMNS)
+    golden = choose_golden(Session(graph.onnx), graph.features_of(sample), graph.encode(sample, "sample"))
+    passport = make_passport(verify(graph, imported, sample), golden_rows=golden.rows)
+    return {"graph.onnx": graph.onnx, "golden.json": golden.to_bytes(), "passport.json": passport.to_bytes()}
 
 
 def fill(registries: Mapping[str, Registry], names: list[str]) -> int:

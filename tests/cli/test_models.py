@@ -20,6 +20,7 @@ from unisono.drivers.registries import open_registry
 from unisono.spec.active import Version
 from unisono.spec.serialize import to_json
 from unisono.store.artifacts import make_artifact
+from unisono.store.artifacts.signing import new_key_pair, sign
 from unisono.store.registry import Registry
 
 Refused = Callable[..., tuple[int, str, str]]
@@ -174,6 +175,21 @@ def test_changes_are_made_and_are_in_the_history(
     assert f"champion: {one.id[:12]} -> {two.id[:12]}" in shown[5]
     assert shown[5].endswith("it is better")
     assert "it was so already" in run_here("models", "promote", "risk", "champion").out
+
+
+def test_unisono_toml_names_the_keys_that_are_trusted(registry: Registry, home: Path, run_here: RunHere) -> None:
+    pair = new_key_pair()
+    (home / "team.pem").write_bytes(pair.public)
+    with (home / "unisono.toml").open("a") as file:
+        file.write('trusted = ["team.pem"]\n')
+    (version,) = add(registry, 2.0)
+    shown = run_here("models", "show", "risk", version.id)
+    assert (shown.exit_code, "signed by none; allowed: signed by one of" in shown.err) == (5, True)
+    registry.add(sign(registry.artifact(version), pair.private))
+    assert run_here("models", "show", "risk", version.id).exit_code == 0
+    (home / "team.pem").unlink()
+    refused = run_here("models", "list")
+    assert (refused.exit_code, "team.pem: the key cannot be read" in refused.err) == (6, True)
 
 
 def missing(version: Version) -> dict[str, tuple[tuple[str, ...], int, str]]:

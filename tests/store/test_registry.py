@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from sqlalchemy import text
 
 import unisono as un
 from tests.faults.logs import flip
-from tests.postgres import SECRET
+from tests.postgres import SECRET, Postgres
 from tests.store.registries import Place, add, artifact
 from unisono.spec.active import ActiveVersions, Version
+from unisono.store import database
+from unisono.store.artifacts.signing import new_key_pair, sign
 from unisono.store.database import open_database
 from unisono.store.registry import AliasMovedError, Change, Registry
 
@@ -239,12 +242,8 @@ def test_the_database_itself_knows_one_champion_only(registry: Registry, place: 
 
 
 def execute(place: Place, statement: str) -> None:
-    database = open_database(place.url)
-    try:
-        with database.write() as connection:
-            connection.execute(text(statement))
-    finally:
-        database.close()
+    with closing(open_database(place.url)) as opened, opened.write() as connection:
+        connection.execute(text(statement))
 
 
 def test_a_registry_of_another_format_is_refused(registry: Registry, place: Place) -> None:
@@ -292,6 +291,81 @@ def test_artifacts_can_be_wherever_fsspec_reaches(place: Place, tmp_path: Path) 
         assert version.artifact.endswith(f"risk/{version.id}.zip")
         assert version.artifact.startswith("memory://" if "memory" in where else str(tmp_path))
         registry.close()
+
+
+def test_an_artifact_is_signed_later_and_trusted_then(registry: Registry, place: Place) -> None:
+    ours, theirs = new_key_pair(), new_key_pair()
+    wary = Registry(*place, trusted=[ours.public])
+    (version,) = add(registry, 2.0)
+    with pytest.raises(un.StateError, match="signed by none; allowed: signed by one of"):
+        wary.artifact(version)
+    with pytest.raises(un.StateError, match="allowed: signed by one of"):
+        wary.add(sign(artifact(3.0), theirs.private))
+    assert registry.add(sign(artifact(), theirs.private), by="ada") == version
+    assert registry.add(sign(artifact(), ours.private), by="grace") == version
+    signers = registry.versions("risk")[0].signers
+    assert len(signers) == 2
+    assert wary.artifact(version).files == artifact().files
+    assert [(change.what, change.by) for change in registry.history("risk")] == [
+        ("added", "ada"),
+        ("signed", "ada"),
+        ("signed", "grace"),
+    ]
+    assert {change.after for change in registry.history("risk")[1:]} == {*signers}
+    add(registry, 2.0)  # without a signature: it keeps those that it has
+    assert registry.versions("risk")[0].signers == signers
+    wary.close()
+
+
+def test_whoever_waits_too_long_for_another_is_told_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "PATIENCE_S", 1)
+    registry, other = Registry(*place), open_database(place.url)
+    (version,) = add(registry, 2.0)
+    registry.promote(version)
+    with other.write() as connection:
+        connection.execute(text("UPDATE registry_predictors SET predictor = predictor"))
+        assert registry.active("risk") == version  # readers do not wait
+        with pytest.raises(un.StoreError, match=r"another process has held it for .* s; run again once that is done"):
+            registry.promote(version)
+    assert registry.promote(version) is None
+    other.close()
+    registry.close()
+
+
+def test_a_server_that_was_restarted_is_asked_again(postgres: Postgres, tmp_path: Path) -> None:
+    registry = Registry(postgres.database(), str(tmp_path))
+    (version,) = add(registry, 2.0)
+    registry.promote(version)
+    postgres.stop()
+    try:
+        with pytest.raises(un.StoreError, match="start the server, or correct the URL"):
+            registry.active("risk")
+    finally:
+        postgres.start()
+    assert registry.active("risk") == version
+    registry.close()
+
+
+def test_a_user_who_may_not_make_tables_can_use_those_that_are_there(postgres: Postgres, tmp_path: Path) -> None:
+    url = postgres.database()
+    owner = Registry(url, str(tmp_path))
+    with open_database(url).write() as connection:
+        for statement in (
+            "CREATE ROLE clerk LOGIN",
+            "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+            "GRANT SELECT ON unisono_formats TO clerk",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON registry_predictors, registry_versions, registry_aliases, "
+            "registry_tags, registry_history TO clerk",
+        ):
+            connection.execute(text(statement))
+    clerk = Registry(url.replace("unisono:", "clerk:"), str(tmp_path))
+    (version,) = add(clerk, 2.0)
+    clerk.promote(version)
+    assert owner.active("risk") == version
+    with pytest.raises(un.StoreError, match=r"permission denied .*correct the path, or who may write there"):
+        Registry(postgres.database().replace("unisono:", "clerk:"), str(tmp_path))
+    owner.close()
+    clerk.close()
 
 
 @pytest.mark.parametrize(

@@ -39,12 +39,14 @@ class Registry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     url:       `postgresql://USER@HOST/DATABASE`, `sqlite:///FILE`, or the path of a SQLite file.
     artifacts: a folder, or a URL of fsspec, as `s3://bucket/folder`.
+    trusted:   PEM files with public keys: an artifact that none of them has signed is refused. Empty: any is read.
 
-    Empty: a file and a folder in the project's store.
+    Empty url, artifacts: a file and a folder in the project's store.
     """
 
     url: str = ""
     artifacts: str = ""
+    trusted: list[str] = []
 
     def __repr__(self) -> str:
         return "Registry(...)"  # a password may be in its URLs
