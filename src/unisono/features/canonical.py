@@ -67,7 +67,8 @@ def _whole(column: pl.Series, place: Place) -> pl.Series:
 
 
 def _floats(column: pl.Series, place: Place) -> pl.Series:
-    numbers.floats(column, place)
+    if column.dtype != pl.Float64:  # of which every value is right
+        numbers.floats(column, place)
     return column.cast(pl.Float64)
 
 
