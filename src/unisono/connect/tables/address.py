@@ -81,7 +81,7 @@ def _guess(written: str) -> str:
     path = Path(written).expanduser()
     if (path / "_delta_log").is_dir():
         return "delta"
-    if path.is_dir() or written.endswith("/"):
+    if written and (path.is_dir() or written.endswith("/")):
         return "parquet"
     suffix = path.suffix.lower().removeprefix(".")
     return SPELLINGS.get(suffix, suffix)
