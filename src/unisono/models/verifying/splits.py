@@ -19,11 +19,16 @@ class Question:
     """One split.
 
     feature: column of the operator's matrix.
-    values:  what a row may hold there to stand at the edge of the answer: numbers, null last.
+    values:  what a row may hold there to stand at the edge of the answer: the number of the question, the next one,
+             null; or a few members of a set, one outside of it, null. Empty: it asks nothing.
+    above:   the next float32 above the number, for a matrix that is rounded to them; None: there is no number.
+
+    A question that was moved, either way, answers otherwise at one of these; so does one that was rounded.
     """
 
     feature: int
     values: tuple[float | None, ...]
+    above: float | None = None
 
 
 @dataclass(slots=True)
@@ -174,21 +179,17 @@ def _made(
     members: Mapping[int, tuple[float, ...]],
 ) -> Trees:
     questions = tuple(
-        Question(int(feature), () if mode == "LEAF" else _edges(float(number), members.get(split, ())))
+        Question(int(feature), ()) if mode == "LEAF" else _question(int(feature), float(number), members.get(split, ()))
         for split, (feature, mode, number) in enumerate(zip(features, modes, numbers, strict=True))
     )
     asks = [(mode, float(number)) for mode, number in zip(modes, numbers, strict=True)]
     return Trees(node.input[0], questions, tuple(ways), asks, members)
 
 
-def _edges(number: float, members: tuple[float, ...]) -> tuple[float | None, ...]:
-    """The number of a question and the next one, as float64 and as float32; a few of a set, and one outside of it.
-
-    A question that was moved, either way, answers otherwise at one of these; so does one that was rounded.
-    """
+def _question(feature: int, number: float, members: tuple[float, ...]) -> Question:
     if members:
-        return (*members[:_NEAREST], max(members) + 1.0, None)
+        return Question(feature, (*members[:_NEAREST], max(members) + 1.0, None))
     with np.errstate(over="ignore"):
         near = np.float32(number)
         above = near if near > number else np.nextafter(near, np.float32(np.inf))
-    return tuple(dict.fromkeys((number, float(np.nextafter(number, np.inf)), float(above), None)))
+    return Question(feature, (number, float(np.nextafter(number, np.inf)), None), float(above))
