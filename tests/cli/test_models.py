@@ -61,6 +61,7 @@ def test_the_registry_is_where_unisono_toml_says(registry: Registry, home: Path)
 
 def test_predictors_are_listed_a_line_each(registry: Registry, run_here: RunHere, ask: Callable[..., Any]) -> None:
     assert ask("list") == {"predictors": [], "versions": None}
+    assert "register one: `unisono register" in run_here("models", "list").out
     one, two = add(registry, 2.0, 3.0)
     (late,) = add(registry, 2.0, predictor="late")
     registry.promote(two)

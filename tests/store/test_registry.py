@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from fsspec import register_implementation
+from fsspec.implementations.memory import MemoryFileSystem
 from sqlalchemy import text
 
 import unisono as un
@@ -366,6 +370,34 @@ def test_a_user_who_may_not_make_tables_can_use_those_that_are_there(postgres: P
         Registry(postgres.database().replace("unisono:", "clerk:"), str(tmp_path))
     owner.close()
     clerk.close()
+
+
+def test_an_artifact_is_moved_to_its_place_where_a_put_is_not_one_step(tmp_path: Path) -> None:
+    class Server(MemoryFileSystem):  # type: ignore[misc]
+        """One of those that show a file while it is being written."""
+
+        protocol = "test-server"
+        store: ClassVar[dict[str, object]] = {}
+
+        def pipe_file(self, path: str, value: bytes, **options: object) -> None:
+            assert path.endswith(".partial")
+            super().pipe_file(path, value, **options)
+
+    register_implementation(Server.protocol, Server, clobber=True)
+    registry = Registry(str(tmp_path / "registry.sqlite"), f"{Server.protocol}://models")
+    (version,) = add(registry, 2.0)
+    assert registry.artifact(version) == artifact()
+    assert [path.rpartition("/")[2] for path in Server.store] == [f"{version.id}.zip"]
+    registry.close()
+
+
+def test_a_registry_can_be_made_by_many_at_once(place: Place) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        registries = [*pool.map(lambda _: Registry(*place), range(8))]
+    (version,) = add(registries[0], 2.0)
+    for registry in registries:
+        assert registry.versions("risk")[0].version == version
+        registry.close()
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,8 @@ def list_(
     if versions is None:
         found = [one for one in entries if (name or "") in one.name and (tag is None or tag in one.tags)]
         data = {"predictors": [lines.predictor_data(one) for one in found], "versions": None}
-        return Answer(data, f"{lines.predictor_table(found)}\n{len(found)} of {len(entries)} predictors")
+        text = f"{lines.predictor_table(found)}\n{len(found)} of {len(entries)} predictors"
+        return Answer(data, text if entries else "no predictors; register one: `unisono register PREDICTOR MODEL`")
     found_versions = [one for one in versions if tag is None or tag in one.tags]
     data = {
         "predictors": [lines.predictor_data(one) for one in entries if one.name == predictor],

@@ -21,8 +21,12 @@ class Version:
 
 
 class ActiveVersions(Protocol):
-    """Says which version of each predictor answers; `store` implements it, `update` writes it."""
+    """Says which version of each predictor answers; `store` implements it, `update` writes it.
+
+    A version never changes, so what was loaded for one may be kept under its id; only which one answers changes, and
+    `active` is cheap enough to be asked again every second.
+    """
 
     def active(self, predictor: str) -> Version:
-        """The version that answers now. Raises StoreError if the predictor has none."""
+        """The version that answers now. Raises StoreError if the predictor has none, or the store cannot be reached."""
         ...

@@ -60,10 +60,10 @@ class ArtifactFiles:
                 self._write_remote(f"{self._root}/{key}", content)
 
     def _write_remote(self, path: str, content: bytes) -> None:
-        self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
         if _PUTS_WHOLE.intersection(_protocols(self._system.protocol)):
             self._system.pipe_file(path, content)
             return
+        self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
         partial = f"{path}.{uuid4().hex}.partial"
         self._system.pipe_file(partial, content)
         self._system.mv(partial, path)
