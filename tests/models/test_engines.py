@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
+import catboost
 import lightgbm
 import numpy as np
 import onnx
@@ -86,6 +87,7 @@ def test_a_fraction_among_members_is_answered_as_onnxruntime_does() -> None:
 
 _LIGHTGBM: Mapping[str, Any] = {"verbose": -1, "n_jobs": 1, "n_estimators": 30, "min_child_samples": 5}
 _XGBOOST: Mapping[str, Any] = {"n_jobs": 1, "n_estimators": 15}
+_CATBOOST: Mapping[str, Any] = {"iterations": 15, "verbose": False, "thread_count": 1, "allow_writing_files": False}
 _FOREST: Mapping[str, Any] = {"n_estimators": 20, "random_state": 1}
 
 FITTED: Mapping[str, tuple[Any, Mapping[str, Any], str]] = {
@@ -97,6 +99,9 @@ FITTED: Mapping[str, tuple[Any, Mapping[str, Any], str]] = {
     "XGBoost, binary": (xgboost.XGBClassifier, _XGBOOST, "binary"),
     "XGBoost, three classes": (xgboost.XGBClassifier, _XGBOOST, "classes"),
     "XGBoost, regression": (xgboost.XGBRegressor, _XGBOOST, "number"),
+    "CatBoost, binary": (catboost.CatBoostClassifier, _CATBOOST, "binary"),
+    "CatBoost, three classes": (catboost.CatBoostClassifier, _CATBOOST, "classes"),
+    "CatBoost, regression": (catboost.CatBoostRegressor, _CATBOOST, "number"),
     "decision tree": (sklearn.tree.DecisionTreeClassifier, {"random_state": 1}, "classes"),
     "random forest, classes": (ensemble.RandomForestClassifier, _FOREST, "classes"),
     "random forest, numbers": (ensemble.RandomForestRegressor, _FOREST, "number"),

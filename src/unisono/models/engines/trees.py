@@ -41,7 +41,8 @@ class _CutGraph:
         self._ensembles = tuple(_Ensemble(node) for node in parts.ensembles)
         self._after = None if parts.after is None else Runner(parts.after)
         self._outputs = parts.outputs
-        self._reference = reference
+        asks_sets = any(one.asks_sets for one in self._ensembles)
+        self._reference = reference if asks_sets else None  # else its trees need not be kept
 
     def __call__(self, feeds: Mapping[str, Tensor]) -> list[Tensor]:
         """The outputs, in order. Raises InputError if an array does not fit."""
@@ -49,7 +50,7 @@ class _CutGraph:
         _run(self._before, values)
         for ensemble in self._ensembles:
             matrix = values[ensemble.matrix]
-            if ensemble.has_fractions(matrix):
+            if self._reference is not None and ensemble.has_fractions(matrix):
                 return self._reference(feeds)
             values[ensemble.sums] = ensemble.add_up(matrix)
         _run(self._after, values)
@@ -77,10 +78,13 @@ class _Ensemble:
         except TreesError as error:
             raise UnsuitableError(str(error)) from error
 
+    @property
+    def asks_sets(self) -> bool:
+        """Whether a split asks if a number is in a set."""
+        return len(self._whole) > 0
+
     def has_fractions(self, matrix: Tensor) -> bool:
         """Whether a number that sets are asked about is none of their kind."""
-        if not len(self._whole):
-            return False
         asked = matrix[:, self._whole]
         return bool(np.any(np.isfinite(asked) & (asked != np.trunc(asked))))
 
