@@ -7,9 +7,10 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -112,6 +113,55 @@ def _chosen(project: Project, names: Sequence[str], what: str) -> list[Schedule]
             'e.g. [schedules.nightly] with predictor, every = "0 3 * * *" and out'
         )
     return chosen
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """When `unisono predict` does it, if not now.
+
+    every, timezone:             a cron expression, and the clock that it is about.
+    on_new_data, on_new_version: what triggers it.
+    """
+
+    every: Annotated[
+        str | None,
+        option("CRON", 'Stay, and do it at set times, e.g. "0 3 * * *". Default: now, once.'),
+    ] = None
+    timezone: Annotated[str, option("ZONE", "With --every: whose clock it is about. Default: UTC.")] = "UTC"
+    on_new_data: Annotated[
+        bool, Parameter(help="Stay, and do it when requests or events have changed.", negative="", show_default=False)
+    ] = False
+    on_new_version: Annotated[
+        bool, Parameter(help="Stay, and do it when another version answers.", negative="", show_default=False)
+    ] = False
+
+    @property
+    def is_now(self) -> bool:
+        """Whether it is done now, once."""
+        return not (self.every or self.on_new_data or self.on_new_version)
+
+
+NOW = When()
+
+
+def predict_when(project: Project, predictor: str, when: When, *, quiet: bool, **settings: Any) -> Answer:
+    """`unisono predict`, scheduled: a schedule of the command line, named by what it is.
+
+    settings: of ScheduleSettings; paths are relative to the current folder.
+    """
+    from hashlib import sha256
+
+    from unisono.drivers.schedule.opening import judged
+    from unisono.drivers.schedule.settings import ScheduleSettings, make_schedule
+
+    if settings["out"] is None:
+        raise InputError("predict: no --out; allowed with --every, --on-new-data, --on-new-version: a table; name one")
+    given = ScheduleSettings(predictor=predictor, **asdict(when), **settings)
+    facts = f"{given!r} {Path.cwd()}"
+    name = f"shell_{sha256(facts.encode()).hexdigest()[:8]}"
+    schedule = make_schedule(name, given, folder=Path.cwd())
+    return run_schedules(project, [judged(project, schedule)], quiet=quiet)
 
 
 def run_schedules(

@@ -15,6 +15,7 @@ from unisono.drivers.ingest import Progress
 from unisono.drivers.project import Project
 from unisono.drivers.schedule.scheduler import Scheduler
 from unisono.drivers.schedule.settings import Schedule, ScheduleSettings, make_schedule
+from unisono.drivers.schedule.work import Batches
 from unisono.store.database import open_database
 from unisono.store.runs import Outcome, Run, Runs
 
@@ -61,12 +62,14 @@ class Work:
 class World:
     """One history, one clock, and schedulers on both.
 
-    place: URL of the history's database.
+    place:   URL of the history's database.
+    batches: do what there is to do, in place of `work`.
     """
 
     place: str
     schedules: Mapping[tuple[str, str], Schedule]
     work: Work = field(default_factory=Work)
+    batches: Batches | None = None
     now: datetime = NOON
     told: list[Run] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)
@@ -82,7 +85,7 @@ class World:
             self.project,
             self.schedules,
             self.runs,
-            self.work,
+            self.batches or self.work,
             self.told.append,
             self.warned.append,
             lambda: self.now,

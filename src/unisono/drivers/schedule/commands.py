@@ -29,7 +29,13 @@ def predict_command(schedule: Schedule, dialect: Dialect) -> str:
         "run_id": run,
     }
     words = ["unisono predict", schedule.predictor, "--out", schedule.out.in_words_of(dialect, fixed), "--run-id", run]
-    for option, value in (("--requests", schedule.requests), ("--version", schedule.version)):
+    options = {
+        "--requests": schedule.requests,
+        "--version": schedule.version,
+        "--only-new": schedule.only_new,
+        "--keep": None if schedule.keep is None else ",".join(schedule.keep),
+    }
+    for option, value in options.items():
         if value is not None:
             words += [option, dialect.literal(value)]
     return " ".join(words)

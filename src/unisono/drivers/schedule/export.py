@@ -40,7 +40,7 @@ def to_cron(schedule: Schedule, root: Path, now: datetime) -> Files:
     lines = [
         f"# {title(schedule, root)}",
         f"# {EXIT_CODES}",
-        "# Not carried over: history, retries, catch_up, overlap, misfire_grace.",
+        "# Not carried over: history, retries, catch_up, overlap, misfire_grace. `unisono` has to be on the PATH.",
         f"# Where CRON_TZ is not obeyed (Debian's cron), the machine's time zone has to be {cron.timezone}.",
         *(f"# {line}" for line in _about_clock_changes(cron, now)),
         f"CRON_TZ={cron.timezone}",
@@ -61,7 +61,8 @@ def to_systemd(schedule: Schedule, root: Path, now: datetime) -> Files:
     service = [
         f"# {title(schedule, root)}",
         f"# {EXIT_CODES}",
-        "# Not carried over: history, retries, misfire_grace. Dates and the run id are those of the actual start.",
+        "# Not carried over: history, retries, misfire_grace. `unisono` has to be on the PATH.",
+        "# Dates and the run id are those of the actual start.",
         "[Unit]",
         f"Description={title(schedule, root).replace('%', '%%')}",
         "[Service]",
@@ -86,7 +87,7 @@ _DAG = Template('''\
 """$title
 
 $exit_codes
-Not carried over: history, overlap, misfire_grace.$clock_changes
+Not carried over: history, overlap, misfire_grace. `unisono` has to be on the PATH.$clock_changes
 """
 
 from datetime import timedelta

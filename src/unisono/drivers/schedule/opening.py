@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unisono.drivers.schedule.looks import data_occasion
@@ -24,15 +25,22 @@ def open_runs(project: Project) -> Runs:
 
 def schedules_of(project: Project, names: Iterable[str] = ()) -> list[Schedule]:
     """The schedules of unisono.toml, those that are named or all. Raises InputError."""
-    known = project.config.schedules
+    known, path = project.config.schedules, project.root / "unisono.toml"
     chosen = list(dict.fromkeys(names)) or list(known)
     for name in chosen:
         if name not in known:
             raise InputError(
                 f"schedule {quoted(name)}: there is none; allowed: {listing(known)}; {did_you_mean(name, known)}, "
-                f"or add [schedules.{name}] to {project.root / 'unisono.toml'}"
+                f"or add [schedules.{name}] to {path}"
             )
-    return [judged(project, make_schedule(name, known[name])) for name in chosen]
+    return [_schedule(project, name, path) for name in chosen]
+
+
+def _schedule(project: Project, name: str, path: Path) -> Schedule:
+    try:
+        return judged(project, make_schedule(name, project.config.schedules[name]))
+    except InputError as error:
+        raise InputError(f"{path}: [schedules.{name}] {error}") from error
 
 
 def judged(project: Project, schedule: Schedule) -> Schedule:

@@ -47,6 +47,8 @@ class ScheduleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     debounce:        how long changed files must have been quiet.
     requests:        file with the requests; None: the predictor's.
     version:         id of the version that answers, or its first digits; None: the champion.
+    only_new:        column by which rows are known: `out` gets only those that it lacks; None: it is replaced.
+    keep:            columns to write beside the outputs; None: those of the request.
     The others are those of `rules.Rules`, lengths of time as "30s".
     """
 
@@ -59,6 +61,8 @@ class ScheduleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     debounce: str = "30s"
     requests: str | None = None
     version: str | None = None
+    only_new: str | None = None
+    keep: tuple[str, ...] | None = None
     overlap: Overlap = "skip"
     misfire_grace: str = "5m"
     catch_up: CatchUp = "last"
@@ -95,8 +99,7 @@ class Schedule:
 
     name:     unique among a predictor's.
     when:     what makes it run.
-    requests: table with the requests; None: the predictor's.
-    version:  of the one that answers; None: the champion.
+    requests, version, only_new, keep: as in ScheduleSettings.
     folder:   what relative paths in `out` and `requests` are relative to; None: the project's.
     """
 
@@ -107,6 +110,8 @@ class Schedule:
     rules: Rules
     requests: str | None = None
     version: str | None = None
+    only_new: str | None = None
+    keep: tuple[str, ...] | None = None
     folder: Path | None = None
 
     @property
@@ -116,25 +121,24 @@ class Schedule:
 
 
 def make_schedule(name: str, settings: ScheduleSettings, *, folder: Path | None = None) -> Schedule:
-    """A schedule from its settings. Raises InputError with the schedule's name and what is wrong.
+    """A schedule from its settings. Raises InputError.
 
     folder: see Schedule.
     """
-    try:
-        if not is_name(name):
-            raise InputError(f"name {quoted(name)}; allowed: {NAME_ALLOWED}; rename it")
-        return Schedule(
-            name=name,
-            predictor=settings.predictor,
-            when=_when(settings),
-            out=parse_out(settings.out, settings.timezone),
-            rules=_rules(settings),
-            requests=settings.requests,
-            version=settings.version,
-            folder=folder,
-        )
-    except InputError as error:
-        raise InputError(f"[schedules.{name}] {error}") from error
+    if not is_name(name):
+        raise InputError(f"name {quoted(name)}; allowed: {NAME_ALLOWED}; rename it")
+    return Schedule(
+        name=name,
+        predictor=settings.predictor,
+        when=_when(settings),
+        out=parse_out(settings.out, settings.timezone),
+        rules=_rules(settings),
+        requests=settings.requests,
+        version=settings.version,
+        only_new=settings.only_new,
+        keep=settings.keep,
+        folder=folder,
+    )
 
 
 def _when(settings: ScheduleSettings) -> When:

@@ -45,6 +45,8 @@ class Batches:
             sink,
             version=schedule.version,
             run_id=run.id,
+            only_new=schedule.only_new,
+            keep=schedule.keep,
             progress=progress,
         )
         cost = project.config.cost
