@@ -242,7 +242,8 @@ def test_what_it_cannot_run_is_refused_with_the_reason_and_the_next_step(
 
 def test_a_matrix_of_another_kind_is_refused_as_by_the_reference() -> None:
     graph = _graph()
-    wrong: list[NDArray[Any]] = [np.zeros((2, len(COLUMNS) - 1)), np.zeros((2, len(COLUMNS)), np.float32)]
+    wrong: list[NDArray[Any]] = [np.zeros((2, width)) for width in (len(COLUMNS) - 1, len(COLUMNS) + 1)]
+    wrong += [np.zeros((2, len(COLUMNS)), np.float32), np.zeros(2)]
     for features in wrong:
         for engine in ("onnxruntime", "trees"):
             with pytest.raises(InputError, match="check the arrays"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -21,12 +21,14 @@ class Cut:
     ensembles: the nodes in the middle.
     after:     makes the outputs; None if they are the sums.
     outputs:   their names, in order.
+    widths:    input of the graph -> its columns, where it is a matrix of so many.
     """
 
     before: bytes | None
     ensembles: tuple[NodeProto, ...]
     after: bytes | None
     outputs: tuple[str, ...]
+    widths: Mapping[str, int]
 
 
 def cut(graph: bytes) -> Cut:
@@ -48,7 +50,12 @@ def cut(graph: bytes) -> Cut:
     given = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, None) for name in sorted(sums)]
     given += [] if before is None else before.graph.output
     after = _part(whole, rest, given, [name for name in outputs if name in _made(rest)])
-    return Cut(_bytes(before), tuple(ensembles), _bytes(after), tuple(outputs))
+    return Cut(_bytes(before), tuple(ensembles), _bytes(after), tuple(outputs), _widths(whole))
+
+
+def _widths(graph: GraphProto) -> dict[str, int]:
+    shapes = {one.name: [each.dim_value for each in one.type.tensor_type.shape.dim] for one in graph.input}
+    return {name: shape[1] for name, shape in shapes.items() if len(shape) == 2 and shape[1] > 0}
 
 
 def _bytes(model: ModelProto | None) -> bytes | None:

@@ -38,7 +38,7 @@ class _CutGraph:
     def __init__(self, graph: bytes, reference: Run) -> None:
         parts = cut(graph)
         self._before = None if parts.before is None else Runner(parts.before)
-        self._ensembles = tuple(_Ensemble(node) for node in parts.ensembles)
+        self._ensembles = tuple(_Ensemble(node, parts.widths.get(node.input[0])) for node in parts.ensembles)
         self._after = None if parts.after is None else Runner(parts.after)
         self._outputs = parts.outputs
         asks_sets = any(one.asks_sets for one in self._ensembles)
@@ -65,12 +65,17 @@ def _run(part: Runner | None, values: dict[str, Tensor]) -> None:
 
 
 class _Ensemble:
-    """One tree ensemble. matrix, sums: names of what it reads and makes."""
+    """One tree ensemble.
 
-    __slots__ = ("_forest", "_whole", "matrix", "sums")
+    matrix, sums: names of what it reads and makes.
+    width:        columns that the matrix has to have; None: as many as are asked about, or more.
+    """
 
-    def __init__(self, node: NodeProto) -> None:
+    __slots__ = ("_forest", "_whole", "_width", "matrix", "sums")
+
+    def __init__(self, node: NodeProto, width: int | None) -> None:
         ensemble = read_ensemble(node)
+        self._width = width
         self.matrix, self.sums = node.input[0], node.output[0]
         self._whole = ensemble.whole
         try:
@@ -91,6 +96,8 @@ class _Ensemble:
     def add_up(self, matrix: Tensor) -> Tensor:
         """The sums. Raises InputError if the matrix does not fit."""
         try:
+            if self._width is not None and matrix.shape[1:] != (self._width,):
+                raise ValueError(f"{list(matrix.shape)}, not rows x {self._width}")
             return self._forest.sums(matrix)
         except ValueError as error:
             raise InputError(f"{self.matrix}: {error}; allowed: arrays as the graph says; check the arrays") from error
