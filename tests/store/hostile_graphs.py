@@ -254,6 +254,18 @@ def _structures() -> Made:
             model([node("If", "yes", "z", **branches), identity], decided, **rows),
             'of the name "x"',
         ),
+        "an input left out that is needed": (
+            model([helper.make_node("Sum", ["x", ""], ["y"])], **rows),
+            "Sum without its input 1",
+        ),
+        "an axis that wraps around": (
+            model([node("Flatten", "x", "y", axis=1 << 31)], **rows),
+            'attribute "axis" of Flatten of 2147483648; allowed: numbers up to 16',
+        ),
+        "a size that wraps around": (
+            model([node("LpPool", "x", "y", kernel_shape=[-(1 << 31)])], **rows),
+            "of -2147483648; allowed: numbers up to 2147483647",
+        ),
         "a value that nobody makes": (model([node("Identity", "nothing", "y")], **rows), "a well-formed ONNX model"),
         "values in a circle": (model([node("Add", "x z", "y"), node("Neg", "y", "z")], **rows), "a well-formed"),
         "an unknown attribute": (model([node("Identity", "x", "y", colour=1)], **rows), "a well-formed ONNX model"),

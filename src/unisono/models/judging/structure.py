@@ -10,6 +10,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 
 from unisono.models.emit import IR_VERSION, OPSET, OPSET_ML
 from unisono.models.judging.limits import GraphLimits
+from unisono.models.judging.nodes import judge_node
 from unisono.models.judging.operators import OPERATORS, REFUSED
 from unisono.models.judging.refusal import refused
 from unisono.models.judging.tensors import judge_tensor
@@ -24,7 +25,7 @@ _WITH_SUBGRAPHS = ("If", "Loop", "Scan")
 
 def judge_structure(model: ModelProto, limits: GraphLimits) -> None:
     """Raises ModelError, with the reason, for a graph with something in it that is not allowed."""
-    _judge_versions(model)
+    versions = _judge_versions(model)
     nodes = 0
     for graph, depth in graphs_of(model.graph):
         if depth > limits.subgraphs:
@@ -35,7 +36,7 @@ def judge_structure(model: ModelProto, limits: GraphLimits) -> None:
         for tensor in graph.initializer:
             judge_tensor(tensor, limits)
         for node in graph.node:
-            _judge_node(node, limits)
+            _judge_node(node, versions, limits)
     judge_names(model.graph)
     _judge_loops(model.graph, ChainMap(), limits.loop_trips)
 
@@ -49,10 +50,11 @@ def graphs_of(graph: GraphProto, depth: int = 0) -> Iterator[tuple[GraphProto, i
                 yield from graphs_of(attribute.g, depth + 1)
 
 
-def _judge_versions(model: ModelProto) -> None:
+def _judge_versions(model: ModelProto) -> dict[str, int]:
+    """Domain -> number of its set of operators."""
     if not _OLDEST_IR <= model.ir_version <= IR_VERSION:
         raise refused(f"version {model.ir_version} of the format", f"{_OLDEST_IR} to {IR_VERSION}")
-    found: set[str] = set()
+    found: dict[str, int] = {}
     for one in model.opset_import:
         domain = _ALIASES.get(one.domain, one.domain)
         if domain not in _VERSIONS:
@@ -62,10 +64,11 @@ def _judge_versions(model: ModelProto) -> None:
             raise refused(f"operator set {one.version} of {quoted(domain)}", f"{known.start} to {known.stop - 1}")
         if domain in found:
             raise refused(f"two operator sets of {quoted(domain)}", "one")
-        found.add(domain)
+        found[domain] = one.version
+    return found
 
 
-def _judge_node(node: NodeProto, limits: GraphLimits) -> None:
+def _judge_node(node: NodeProto, versions: Mapping[str, int], limits: GraphLimits) -> None:
     domain = _ALIASES.get(node.domain, node.domain)
     if domain not in OPERATORS:
         seen = f"operator {quoted(node.op_type)} of the domain {quoted(node.domain)}"
@@ -75,6 +78,7 @@ def _judge_node(node: NodeProto, limits: GraphLimits) -> None:
         raise refused(f"operator {quoted(node.op_type)}, which {why}", "operators that answer by their inputs alone")
     for attribute in node.attribute:
         _judge_attribute(node, attribute, limits)
+    judge_node(node, domain, versions.get(domain, 0))
 
 
 def _judge_attribute(node: NodeProto, attribute: AttributeProto, limits: GraphLimits) -> None:
