@@ -12,6 +12,7 @@ from cyclopts.types import PositiveInt
 from unisono.cli.answer import Answer
 from unisono.cli.options import COMMON_DEFAULTS, Common, option
 from unisono.cli.progress import progress
+from unisono.cli.schedule import NOW, When, predict_when
 
 if TYPE_CHECKING:
     from unisono.drivers.batch import BatchReport
@@ -21,6 +22,7 @@ EXAMPLES = (
     "unisono predict late --out predictions.parquet",
     "unisono predict late --requests data/requests.csv --out sqlite:///scores.db#late",
     "unisono predict late --out scores.parquet --only-new parcel",
+    'unisono predict late --out "scores/{date}.parquet" --every "0 3 * * *" --timezone Europe/Berlin',
 )
 FIELDS = {
     "predictors": "their names",
@@ -30,11 +32,13 @@ FIELDS = {
     "out": "the table written, or null",
     "run_id": "of the run; null without --out",
     "versions": "predictor -> the version that answered",
+    "engines": "predictor -> what ran its graph; empty if nothing was done",
     "repeated": "whether the result of this run was there already, so that nothing was done",
     "parts": "in which the rows were scored",
     "resumed_parts": "of these, how many a run that was stopped had finished",
     "seconds": "from start to end",
     "cpu_seconds": "of all cores",
+    "runs": "with --every and the like, how many runs ended in which state; else null",
 }
 
 _Report = Callable[[str, int, int | None], None]
@@ -82,26 +86,45 @@ def predict(
         str | None,
         option("ID", "Id of the version that answers, its first digits, or an alias. Default: the champion."),
     ] = None,
+    engine: Annotated[
+        str | None,
+        option(
+            "NAME",
+            "What runs the graph: onnxruntime; or trees, many times quicker for models of trees, with the same bits. "
+            "Default: as [engines] in unisono.toml says, else onnxruntime.",
+        ),
+    ] = None,
     cores: Annotated[PositiveInt | None, option("N", "Parts scored at once. Default: one a core.")] = None,
     chunk: Annotated[
         PositiveInt | None,
         option("ROWS", "Rows scored at a time, and kept as one part. Default: 65536, fewer if there are few rows."),
     ] = None,
+    when: When = NOW,
     common: Common = COMMON_DEFAULTS,
 ) -> Answer:
-    """Predict a table of requests in one batch.
+    """Predict a table of requests in one batch, now or whenever it is time.
 
     One row a request: its columns, then what the model says, from the features as they were known at the time of
     the request. Memory stays small however large the table is. Readers of --out see the whole result or what was
     there before; the same run twice does nothing the second time. Finished parts are kept in the project's store
     until then: a command that was stopped or killed goes on where it was when it is run again.
+
+    With --every, --on-new-data or --on-new-version it stays and is done again and again; --out can then have {date},
+    {time} or {run_id} in it. See `unisono schedule run`, which does the same from unisono.toml, with more rules.
     """
     from unisono.drivers.project import load
 
     project, names = load(common.project), predictor.split(",")
+    kept = None if keep is None else keep.split(",")
+    if not when.is_now:
+        _refuse_with_schedule({"--engine": engine, "--run-id": run_id, "--cores": cores, "--chunk": chunk})
+        settings = {"out": out, "requests": requests, "version": version, "only_new": only_new, "keep": kept}
+        done_later = predict_when(project, predictor, when, quiet=common.quiet, **settings)
+        data = dict.fromkeys(FIELDS) | {"predictors": names, "out": out, "runs": done_later.data["runs"]}
+        return Answer(data, done_later.text)
     with progress(quiet=common.quiet) as report:
         if out is None:
-            return _shown(project, names, requests, version, report)
+            return _shown(project, names, requests, version=version, engine=engine, report=report)
         from unisono.drivers.batch import run_batch
 
         done = run_batch(
@@ -112,7 +135,8 @@ def predict(
             version=version,
             run_id=run_id,
             only_new=only_new,
-            keep=None if keep is None else keep.split(","),
+            keep=kept,
+            engine=engine,
             cores=cores,
             chunk=chunk,
             progress=report,
@@ -120,7 +144,27 @@ def predict(
     return Answer(_data(names, done, out), _told(done, out))
 
 
-def _shown(project: Project, names: list[str], requests: str | None, version: str | None, report: _Report) -> Answer:
+def _refuse_with_schedule(options: Mapping[str, object]) -> None:
+    """A schedule names its runs itself, and takes engines from unisono.toml."""
+    from unisono.spec.errors import InputError
+
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise InputError(
+            f"{', '.join(given)} with --every or the like; allowed: --requests, --out, --version, --only-new, --keep; "
+            "leave it out; a predictor's engine can be in [engines] in unisono.toml"
+        )
+
+
+def _shown(
+    project: Project,
+    names: list[str],
+    requests: str | None,
+    *,
+    version: str | None,
+    engine: str | None,
+    report: _Report,
+) -> Answer:
     """Without --out: nothing is written."""
     from unisono.cli import tables
     from unisono.spec.errors import InputError
@@ -128,9 +172,10 @@ def _shown(project: Project, names: list[str], requests: str | None, version: st
     if len(names) > 1:
         raise InputError(f"{','.join(names)}: several predictors; allowed without --out: one; name a table with --out")
     asked = None if requests is None else tables.read_requests(project, names[0], Path(requests))
-    table = project.predict(names[0], asked, version=version, progress=report)
+    table = project.predict(names[0], asked, version=version, engine=engine, progress=report)
     data = dict.fromkeys(FIELDS) | {"predictors": names, "rows": table.height, "new_rows": table.height}
-    return Answer(data | {"columns": table.columns, "repeated": False}, tables.shown(table))
+    data |= {"columns": table.columns, "engines": {names[0]: engine or project.table_engine(names[0])}}
+    return Answer(data | {"repeated": False}, tables.shown(table))
 
 
 def _data(names: list[str], done: BatchReport, out: str) -> Mapping[str, object]:
@@ -142,11 +187,13 @@ def _data(names: list[str], done: BatchReport, out: str) -> Mapping[str, object]
         "out": out,
         "run_id": done.run_id,
         "versions": dict(done.versions),
+        "engines": dict(done.engines),
         "repeated": done.is_repeated,
         "parts": done.parts,
         "resumed_parts": done.resumed_parts,
         "seconds": round(done.seconds, 3),
         "cpu_seconds": round(done.cpu_seconds, 3),
+        "runs": None,
     }
 
 
@@ -157,4 +204,5 @@ def _told(done: BatchReport, out: str) -> str:
     resumed = f", {done.resumed_parts} of {done.parts} parts from before" if done.resumed_parts else ""
     rate = f"{done.new_rows / done.seconds:,.0f} rows/s" if done.seconds else ""
     lines = [f"{which} written to {out}", f"in {done.seconds:.1f} s ({rate}){resumed}", f"run {done.run_id}"]
-    return "\n  ".join([*lines, *(f"{name}: version {version}" for name, version in done.versions.items())])
+    versions = (f"{name}: version {version}, by {done.engines[name]}" for name, version in done.versions.items())
+    return "\n  ".join([*lines, *versions])

@@ -177,7 +177,6 @@ def run_schedules(
     from unisono.drivers.schedule.opening import by_key, open_runs
     from unisono.drivers.schedule.scheduler import Scheduler
     from unisono.drivers.schedule.work import Batches
-    from unisono.spec.durations import parse_duration
 
     ended: Counter[str] = Counter()
 
@@ -190,7 +189,7 @@ def run_schedules(
 
     keyed = by_key(schedules)
     scheduler = Scheduler(project, keyed, open_runs(project), Batches(project, keyed), tell, warn)
-    scheduler.lease = timedelta(microseconds=parse_duration(lease))
+    scheduler.lease = _lease(lease)
     scheduler.enrol()
     answer = _listed(schedules)
     note(f"{answer.text}\nowner {scheduler.owner}; Ctrl-C stops", quiet=quiet)
@@ -199,6 +198,15 @@ def run_schedules(
     told = ", ".join(f"{number} {state}" for state, number in ended.items()) or "no run"
     code = app.problem_of(scheduler.errors[-1]).exit_code if once and scheduler.errors else 0
     return Answer({**answer.data, "runs": dict(ended)}, f"stopped: {told}", code)
+
+
+def _lease(text: str) -> timedelta:
+    from unisono.spec.durations import DurationProblem, judge_duration
+
+    duration = judge_duration(text)
+    if isinstance(duration, DurationProblem) or duration < 1_000_000:
+        raise InputError(f'--lease {text}; allowed: a duration from 1s on; write e.g. "60s"')
+    return timedelta(microseconds=duration)
 
 
 @contextmanager
