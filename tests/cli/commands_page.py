@@ -50,7 +50,7 @@ def is_common(argument: Argument) -> bool:
 
 def _section(app: App, command: Command) -> str:
     own = [argument for argument in arguments(app, command.name) if not is_common(argument)]
-    names = "".join(f" {argument.name}" for argument in own if argument.is_positional_only())
+    names = "".join(f" {_place(argument)}" for argument in own if argument.is_positional_only())
     blocks = [
         f"## unisono {command.name}",
         f"`unisono {command.name}{names} [OPTIONS]`",
@@ -60,6 +60,10 @@ def _section(app: App, command: Command) -> str:
         _shell(command.examples),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _place(argument: Argument) -> str:
+    return argument.name if argument.required else f"[{argument.name}]"
 
 
 def _wrapped(text: str | None) -> str:

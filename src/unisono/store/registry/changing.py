@@ -31,7 +31,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Changing:
-    """A predictor that nobody else changes until the transaction ends; made by `changing`."""
+    """A predictor that nobody else changes until the transaction ends; made by `changing` and `making`."""
 
     connection: Connection
     predictor: str
@@ -139,14 +139,20 @@ class Changing:
         return change
 
 
-def changing(connection: Connection, predictor: str, reason: Reason, *, make: bool = False) -> Changing | None:
-    """A predictor, locked until the transaction ends; None if there is none.
+def making(connection: Connection, predictor: str, reason: Reason) -> Changing:
+    """A predictor, made if there is none, and locked until the transaction ends."""
+    into = "INSERT INTO registry_predictors (predictor) VALUES (:name) ON CONFLICT DO NOTHING"
+    connection.execute(text(into), {"name": predictor})
+    _lock(connection, predictor)
+    return Changing(connection, predictor, reason)
 
-    make: let there be one.
-    """
-    if make:
-        into = "INSERT INTO registry_predictors (predictor) VALUES (:name) ON CONFLICT DO NOTHING"
-        connection.execute(text(into), {"name": predictor})
+
+def changing(connection: Connection, predictor: str, reason: Reason) -> Changing | None:
+    """A predictor, locked until the transaction ends; None if there is none."""
+    return Changing(connection, predictor, reason) if _lock(connection, predictor) else None
+
+
+def _lock(connection: Connection, predictor: str) -> bool:
+    """Let others wait who want to change a predictor; returns whether there is one. SQLite has locked all of it."""
     own = tables.predictors.c.predictor
-    found = connection.scalar(select(own).where(own == predictor).with_for_update())
-    return None if found is None else Changing(connection, predictor, reason)
+    return connection.scalar(select(own).where(own == predictor).with_for_update()) is not None

@@ -47,10 +47,10 @@ def predictor_entries(connection: Connection) -> list[PredictorEntry]:
     counts = _pairs(connection, select(counted.predictor, func.count()).group_by(counted.predictor))
     latest = _pairs(connection, select(dated.predictor, func.max(dated.at)).group_by(dated.predictor))
     held: dict[str, dict[str, str]] = defaultdict(dict)
-    for row in connection.execute(select(tables.aliases)):
+    for row in connection.execute(select(tables.aliases)).all():
         held[row.predictor][row.alias] = row.version
     worn: dict[str, set[str]] = defaultdict(set)
-    for row in connection.execute(select(tables.tags.c.predictor, tables.tags.c.tag).distinct()):
+    for row in connection.execute(select(tables.tags.c.predictor, tables.tags.c.tag).distinct()).all():
         worn[row.predictor].add(row.tag)
     return [
         PredictorEntry(
@@ -65,7 +65,7 @@ def predictor_entries(connection: Connection) -> list[PredictorEntry]:
 
 
 def _pairs(connection: Connection, question: Select[str, int]) -> dict[str, int]:
-    return {row[0]: row[1] for row in connection.execute(question)}
+    return {row[0]: row[1] for row in connection.execute(question).all()}
 
 
 def version_entries(connection: Connection, predictor: str, locate: Locate) -> list[VersionEntry]:

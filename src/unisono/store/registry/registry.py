@@ -16,7 +16,7 @@ from unisono.spec.wording import did_you_mean, is_name, listing, quoted
 from unisono.store.artifacts import Artifact, Limits, read_artifact
 from unisono.store.database import open_database
 from unisono.store.registry import judging, looking, tables
-from unisono.store.registry.changing import Changing, Reason, Row, changing
+from unisono.store.registry.changing import Changing, Reason, Row, changing, making
 from unisono.store.registry.files import ArtifactFiles
 from unisono.store.registry.records import CHAMPION, Change, PredictorEntry, VersionEntry
 
@@ -157,14 +157,12 @@ class Registry:
         kept = self._files.read(_key(version), most=Limits().artifact_bytes)
         signed = artifact if kept is None else self._with_signatures_of(artifact, kept)
         content = signed.to_bytes()
+        self._judged(content, version.artifact)
         if content != kept:
-            self._judged(content, version.artifact)
             self._files.write(_key(version), content)
         row = Row(len(content), tuple(one.fingerprint for one in signed.signatures))
         with self._database.write() as connection:
-            own = changing(connection, artifact.predictor, reason, make=True)
-            if own is not None:
-                own.add(artifact.id, row)
+            making(connection, artifact.predictor, reason).add(artifact.id, row)
         return version
 
     def promote(
