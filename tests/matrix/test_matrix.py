@@ -15,13 +15,13 @@ import polars as pl
 import pytest
 
 import unisono as un
-from tests.matrix import models_sklearn
-from tests.matrix.case import TIME, Builder, Case
+from tests.matrix import models_files, models_sklearn, models_trees
+from tests.matrix.case import KINDS, TIME, Builder, Case
 from unisono.drivers.project import Project
 
 pytestmark = pytest.mark.slow
 
-MODELS: Mapping[str, Builder] = {**models_sklearn.MODELS}
+MODELS: Mapping[str, Builder] = {**models_sklearn.MODELS, **models_trees.MODELS, **models_files.MODELS}
 DEFINITIONS = f"""
 import json
 from pathlib import Path
@@ -41,11 +41,13 @@ class Registered:
     """The matrix, registered.
 
     root:    of the project.
-    faults:  name -> what became of a model that was not registered, or was registered as something else.
+    kinds:   what the models are of.
+    faults:  name -> what became of a model that was not registered.
     process: the fresh one that answered after it.
     """
 
     root: Path
+    kinds: frozenset[str]
     faults: Mapping[str, str]
     process: subprocess.CompletedProcess[str]
 
@@ -67,7 +69,8 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Registered:
             faults[name] = str(error)
     (root / "versions.json").write_text(json.dumps(versions))
     process = subprocess.run([sys.executable, str(FRESH), str(root)], capture_output=True, text=True, check=False)
-    return Registered(root, faults, process)
+    kinds = frozenset(kind for case in cases.values() for kind in case.kinds)
+    return Registered(root, kinds, faults, process)
 
 
 def _project(root: Path, cases: Mapping[str, Case]) -> Project:
@@ -118,3 +121,8 @@ def test_a_model_answers_without_its_library_as_it_was_registered(name: str, reg
     assert here.height > 0
     assert here.schema == there.schema
     assert _bits(here) == _bits(there)
+
+
+def test_the_matrix_has_models_of_every_kind(registered: Registered) -> None:
+    assert len(MODELS) >= 25
+    assert set(registered.kinds) >= set(KINDS) - {"text", "image"}

@@ -97,6 +97,11 @@ class _Meaning:
         if self.task == "outputs":
             return dict(zip(self.names, map(np.asarray, outputs), strict=True))
         first = np.asarray(outputs[0])
+        if first.size != len(first):
+            raise ModelError(
+                f'model: output "{self.names[0]}" is declared as one value a row and gives {first.shape}; '
+                "allowed: what it declares; export it with the shapes of its outputs"
+            )
         if self.task == "regression":
             return {PREDICTION: first.astype(np.float64).reshape(-1)}
         probabilities = np.asarray(outputs[1], np.float64)

@@ -29,7 +29,7 @@ def emit_transformer(emit: Emitter, step: Any, table: Table) -> Table:
     if hasattr(step, "get_support"):
         return table.select(np.flatnonzero(step.get_support()).tolist())
     (columns,) = emit_by_skl2onnx(emit, step, table.numbers(emit, reader=type(step).__name__), len(table))
-    return table_of(columns, len(step.get_feature_names_out()))
+    return table_of(emit("Cast", columns, to=TensorProto.DOUBLE), len(step.get_feature_names_out()))
 
 
 def _pipeline(emit: Emitter, step: Any, table: Table) -> Table:
