@@ -23,7 +23,7 @@ from unisono.features.canonical import canonical
 from unisono.features.numbers import refuse_nulls
 from unisono.spec.types import DType
 
-BLOCK_BYTES = 1 << 28
+BLOCK_BYTES = 1 << 27
 """Of feature rows that are in memory at once. A block of rows costs one pass over the events."""
 
 Features = Mapping[str, Matrix]
