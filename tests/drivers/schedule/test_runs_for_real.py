@@ -23,12 +23,14 @@ import unisono as un
 from tests.drivers.projects import make_project, register
 from tests.drivers.schedule.worlds import HOUR, MINUTE, NOON, World, a_schedule, a_world, finish, wait_for
 from tests.postgres import Postgres
+from unisono.drivers.ingest import Progress
 from unisono.drivers.project import Project
+from unisono.drivers.schedule.attempt import Stopped
 from unisono.drivers.schedule.opening import by_key, open_runs
-from unisono.drivers.schedule.scheduler import utc_now
+from unisono.drivers.schedule.scheduler import Scheduler, utc_now
 from unisono.drivers.schedule.settings import Schedule
 from unisono.drivers.schedule.work import Batches
-from unisono.store.runs import Run, Runs, State
+from unisono.store.runs import Outcome, Run, Runs, State
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +102,36 @@ def test_a_sink_that_fails_is_tried_again_until_it_is_well(project: Project) -> 
         (run,) = world.history()
         assert (run.state, run.failures, run.error) == (State.DONE, 1, None)
         assert_frame_equal(pl.read_parquet(scores / "2026-11-26.parquet"), project.predict("risk"))
+
+
+def test_a_run_that_was_stopped_is_about_what_is_there_when_it_is_done(project: Project) -> None:
+    requests = project.root / "data/requests.parquet"
+    with world_of(project, a_schedule(out="scores.parquet")) as world:
+        world.scheduler()
+        world.now = NOON + HOUR
+        stopped = world.scheduler()
+
+        def stop_at_the_first_part(run: Run, progress: Progress) -> Outcome:
+            def report(what: str, done: int, total: int | None) -> None:
+                if done:
+                    raise Stopped
+                progress(what, done, total)
+
+            return Batches(project, by_key([*world.schedules.values()]))(run, report)
+
+        stopped.work = stop_at_the_first_part
+        finish_one(stopped)
+        assert world.states() == ["13 queued"]
+        pl.read_parquet(requests).head(50).write_parquet(requests)
+        finish(world.scheduler())
+        assert [(run.state, run.rows, run.failures) for run in world.history()] == [(State.DONE, 50, 0)]
+        assert_frame_equal(pl.read_parquet(project.root / "scores.parquet"), project.predict("risk"))
+
+
+def finish_one(scheduler: Scheduler) -> None:
+    """Let a scheduler do one run."""
+    scheduler.step()
+    scheduler.settle()
 
 
 def test_definitions_may_change_between_runs_and_wrong_ones_are_given_up(project: Project) -> None:

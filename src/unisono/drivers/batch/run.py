@@ -82,6 +82,7 @@ def run_batch(
     engine: str | None = None,
     cores: int | None = None,
     chunk: int | None = None,
+    anew: bool = False,
     progress: Progress = no_progress,
 ) -> BatchReport:
     """Predictions of a table, of any size, into a table.
@@ -100,17 +101,31 @@ def run_batch(
     engine:     what runs the graphs, see `Project.scorer`; None: as unisono.toml says for each predictor.
     cores:      parts scored at once; None: as many as there are.
     chunk:      rows of a part, which is scored and kept at a time; None: up to 65536.
+    anew:       whether a run with an id that was stopped begins anew where source or version have changed since; else
+                it is refused.
 
     What is done is kept in the project's store until the sink has it: a run that was killed goes on there when the same
-    is run again. Memory: a few parts; with `only_new` the sink's keys; with features one column of the events at a time, and
-    a block of requests with 128 MB of features, for which the events are passed over once.
+    is run again. Memory: a few parts; with `only_new` the sink's keys; with features one column of the events at a time,
+    and a block of requests with 128 MB of features, for which the events are passed over once.
     Raises InputError for rows that do not fit, with file, row and column; StoreError if something cannot be read or
     written, or another run writes the sink. Nothing is published then.
     """
     names = [predictors] if isinstance(predictors, str) else list(dict.fromkeys(predictors))
     given, target = _source(project, names, source), open_sink(sink)
     job = _Job(
-        project, names, version, given, target, run_id, only_new, keep, engine, cores or usable_cores(), chunk, progress
+        project=project,
+        names=names,
+        version=version,
+        source=given,
+        sink=target,
+        run_id=run_id,
+        only_new=only_new,
+        keep=keep,
+        engine=engine,
+        cores=cores or usable_cores(),
+        chunk=chunk,
+        anew=anew,
+        progress=progress,
     )
     with Staging(project.store_path / "batch", target.name) as staging:
         return job.run(staging)
@@ -131,6 +146,7 @@ class _Job:
     engine: str | None
     cores: int
     chunk: int | None
+    anew: bool
     progress: Progress
     clock: _Clock = field(default_factory=_Clock)
 
@@ -147,7 +163,7 @@ class _Job:
         if done is not None:
             staging.finish()
             return self._repeated(done)
-        staging.begin(plan)
+        staging.begin(plan, anew=self.anew)
         parts = self._parts(table, contestants, plan, staging)
         spans = table.spans(plan.chunk)
         self.sink.check(parts.schema(spans[0]), append=bool(self.only_new))

@@ -108,15 +108,15 @@ class Staging:
         """What the parts belong to."""
         return self._read("plan.json", Plan)
 
-    def begin(self, plan: Plan) -> None:
+    def begin(self, plan: Plan, *, anew: bool = False) -> None:
         """Keep the parts if they are of this plan; else begin anew.
 
-        Raises InputError if the run's id is that of the parts, and something else is not.
+        Raises InputError if the run's id is that of the parts, and something else is not, unless `anew` allows it.
         """
         before = self.plan
         if before == plan:
             return
-        if before is not None and before.run_id == plan.run_id:
+        if before is not None and before.run_id == plan.run_id and not anew:
             changed = [name for name in Plan.__struct_fields__ if getattr(before, name) != getattr(plan, name)]
             raise InputError(
                 f"run {quoted(plan.run_id)} of {self._sink}: it was begun with another {listing(changed)}; allowed: "

@@ -47,6 +47,7 @@ class Batches:
             run_id=run.id,
             only_new=schedule.only_new,
             keep=schedule.keep,
+            anew=True,  # what is there when the run is done at last is what it is about
             progress=progress,
         )
         cost = project.config.cost
