@@ -105,8 +105,8 @@ def run_batch(
                 it is refused.
 
     What is done is kept in the project's store until the sink has it: a run that was killed goes on there when the same
-    is run again. Memory: a few parts; with `only_new` the sink's keys; with features one column of the events at a time,
-    and a block of requests with 128 MB of features, for which the events are passed over once.
+    is run again. Memory: a few parts; with `only_new` the sink's keys; with features one column of the events at a
+    time, and a block of requests with 128 MB of features, for which the events are passed over once.
     Raises InputError for rows that do not fit, with file, row and column; StoreError if something cannot be read or
     written, or another run writes the sink. Nothing is published then.
     """

@@ -21,12 +21,14 @@ class Stopped(Exception):  # noqa: N818 (being asked is no error)
 class Attempt:
     """A run that is being worked on.
 
-    run:      as it was claimed, and as it was last renewed.
-    work:     does it.
+    run:     as it was claimed, and as it was last renewed.
+    work:    does it.
+    is_lost: whether somebody else holds the run by now, so that nothing is written down of it.
     """
 
     run: Run
     work: Work
+    is_lost: bool = False
     outcome: Outcome | None = None
     error: BaseException | None = None
     _asked: threading.Event = field(default_factory=threading.Event)

@@ -23,7 +23,7 @@ from unisono.drivers.schedule.names import run_id
 from unisono.drivers.schedule.planning import Seen, due_runs, look_again, triggered_run
 from unisono.drivers.schedule.rules import Rules, is_hopeless, next_attempt
 from unisono.drivers.schedule.settings import NewData, NewVersion, Schedule
-from unisono.spec.errors import StoreError, UnisonoError
+from unisono.spec.errors import UnisonoError
 from unisono.spec.wording import one_line
 from unisono.store.runs import LostLeaseError, Run, Runs
 
@@ -86,6 +86,7 @@ class Scheduler:
     _seen: dict[Key, Seen] = field(default_factory=dict)
     _unsettled: set[Key] = field(default_factory=set)
     _handled: dict[Key, str] = field(default_factory=dict)
+    _warnings: set[str] = field(default_factory=set)
     _looked_at: datetime | None = None
     _attempt: Attempt | None = None
 
@@ -129,18 +130,15 @@ class Scheduler:
         """Whether nothing is under way, and no changed data waits until it has been quiet for long enough."""
         return self._attempt is None and not self._unsettled
 
-    def next_instants(self) -> Mapping[Key, datetime]:
-        """When each schedule that has instants comes next."""
-        now = self.clock()
-        crons = {key: one.when for key, one in self.schedules.items() if isinstance(one.when, Cron)}
-        return {key: cron.next_after(now) for key, cron in crons.items()}
-
     @contextmanager
     def _warned(self) -> Iterator[None]:
+        """Tells what goes wrong and is tried again; the same once, however often it is tried."""
         try:
             yield
-        except StoreError as error:
-            self.warn(f"{error}; it is tried again")
+        except UnisonoError as error:
+            if str(error) not in self._warnings:
+                self._warnings.add(str(error))
+                self.warn(f"{error}; it is tried again")
 
     # What is due ------------------------------------------------------------------------------------------------------
 
@@ -152,7 +150,8 @@ class Scheduler:
             if isinstance(schedule.when, Cron):
                 self._decide_instants(key, schedule, schedule.when, now)
             elif may_look:
-                self._decide_trigger(key, schedule, now)
+                with self._warned():  # a table that cannot be looked at is no reason to forget the others
+                    self._decide_trigger(key, schedule, now)
         if may_look:
             self._looked_at = now
 
@@ -186,30 +185,36 @@ class Scheduler:
     # Doing it ---------------------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """Claim what has waited longest, and begin it."""
-        run = self.runs.claim(self.schedules, owner=self.owner, now=self.clock(), lease=self.lease)
-        if run is None:
-            return
-        if run.failures > self._rules(run).retries:
+        """Claim what has waited longest, and begin it; what has killed too many is given up."""
+        run = self._claimed()
+        while run is not None and run.failures > self._rules(run).retries:
             self.tell(self.runs.give_up(run, now=self.clock()))
-            return
-        self.tell(run)
-        self._attempt = Attempt(run, self.work)
-        self._attempt.begin()
+            run = self._claimed()
+        if run is not None:
+            self.tell(run)
+            self._attempt = Attempt(run, self.work)
+            self._attempt.begin()
+
+    def _claimed(self) -> Run | None:
+        return self.runs.claim(self.schedules, owner=self.owner, now=self.clock(), lease=self.lease)
 
     def _look_after(self, attempt: Attempt) -> None:
         """Keep an attempt's lease, or write down how it ended; what cannot be written is tried again."""
+        is_ended = attempt.is_ended  # once: it may end at any moment, and is then written down the next time
         try:
-            if attempt.is_ended:
+            if is_ended and not attempt.is_lost:
                 self.tell(self._ended(attempt))
-                self._attempt = None
-            elif attempt.run.lease_until and attempt.run.lease_until - self.clock() < self.lease * RENEWED_AT:
+            elif not attempt.is_lost and self._must_renew(attempt.run):
                 attempt.run = self.runs.renew(attempt.run, now=self.clock(), lease=self.lease)
         except LostLeaseError as error:
             self.warn(str(error))
+            attempt.is_lost = True
             attempt.stop()
-            if attempt.is_ended:
-                self._attempt = None
+        if is_ended:
+            self._attempt = None
+
+    def _must_renew(self, run: Run) -> bool:
+        return run.lease_until is None or run.lease_until - self.clock() < self.lease * RENEWED_AT
 
     def _ended(self, attempt: Attempt) -> Run:
         run, now, error = attempt.run, self.clock(), attempt.error

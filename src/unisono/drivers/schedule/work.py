@@ -52,7 +52,7 @@ class Batches:
         )
         cost = project.config.cost
         return Outcome(
-            rows=report.rows,
+            rows=report.rows if schedule.only_new is None else report.new_rows,
             seconds=report.seconds,
             cpu_seconds=report.cpu_seconds,
             cost=None if cost is None else cost.of(report.cpu_seconds),
