@@ -85,6 +85,9 @@ def _compared(says: Mapping[str, Tensor], wanted: Mapping[str, Tensor], toleranc
             f"golden rows: this machine gives {shapes_of(says)}, the one that registered the version "
             f"{shapes_of(wanted)}; allowed: the same types and shapes; register the model again"
         )
+    if any(len(says[name]) != len(one) for name, one in wanted.items()):
+        seen = ", ".join(f"{len(one)} of {name}" for name, one in says.items())
+        raise ModelError(f"golden rows: {seen}; allowed: an answer to each row; register the model again")
     found = compare(says, wanted)
     worst = found.worst
     if worst is None or (tolerance.numeric_class == "bounded" and found.within(tolerance.bound)):

@@ -12,6 +12,8 @@ from unisono.spec.wording import quoted
 
 _MAX_AXIS = 16  # of a tensor, counted from either end
 _AXES = ("axis", "axes", "batch_axis", "batch_dims", "perm", "time_axis")
+_MAX_TYPE = 16  # of the numbers of types; the later ones are too narrow for anything here
+_TYPES = ("dtype", "output_datatype", "output_dtype", "precision", "stash_type", "to")
 _MAX_NUMBER = (1 << 31) - 1  # of sizes and positions, which are kept in 32 bits
 _VALUES = ("classlabels", "value_int", "end", "start")  # may be any number
 _OPTIONAL = defs.OpSchema.FormalParameterOption.Optional
@@ -29,6 +31,12 @@ def judge_node(node: NodeProto, domain: str, version: int) -> None:
         _judge_numbers(node, attribute)
 
 
+def judge_type(number: int) -> None:
+    """Raises ModelError for values of a type that is unknown, or too narrow to be used here."""
+    if not 0 <= number <= _MAX_TYPE:
+        raise refused(f"a value of type {number}", f"types up to {_MAX_TYPE}")
+
+
 def _judge_inputs(node: NodeProto, domain: str, version: int) -> None:
     """An input without a name is left out; for operators of any number of inputs none can be."""
     if not defs.has(node.op_type, version, domain):  # of another version; the checker says that
@@ -42,7 +50,7 @@ def _judge_inputs(node: NodeProto, domain: str, version: int) -> None:
 def _judge_numbers(node: NodeProto, attribute: AttributeProto) -> None:
     if attribute.name.startswith(_VALUES) or "int64" in attribute.name:
         return
-    most = _MAX_AXIS if attribute.name in _AXES else _MAX_NUMBER
+    most = _MAX_AXIS if attribute.name in _AXES else _MAX_TYPE if attribute.name in _TYPES else _MAX_NUMBER
     numbers = [attribute.i, *attribute.ints]
     if max(map(abs, numbers)) > most:
         seen = f"attribute {quoted(attribute.name)} of {node.op_type} of {max(numbers, key=abs)}"

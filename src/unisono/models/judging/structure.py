@@ -10,7 +10,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 
 from unisono.models.emit import IR_VERSION, OPSET, OPSET_ML
 from unisono.models.judging.limits import GraphLimits
-from unisono.models.judging.nodes import judge_node
+from unisono.models.judging.nodes import judge_node, judge_type
 from unisono.models.judging.operators import OPERATORS, REFUSED
 from unisono.models.judging.refusal import refused
 from unisono.models.judging.tensors import judge_tensor
@@ -35,6 +35,8 @@ def judge_structure(model: ModelProto, limits: GraphLimits) -> None:
             raise refused(f"{nodes} operators or more", f"at most {limits.nodes}")
         for tensor in graph.initializer:
             judge_tensor(tensor, limits)
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            judge_type(value.type.tensor_type.elem_type)
         for node in graph.node:
             _judge_node(node, versions, limits)
     judge_names(model.graph)

@@ -60,6 +60,7 @@ class Field(NamedTuple):
     repeated: whether it may come more than once.
     message:  name of the message that it holds, or "".
     text:     whether it is text.
+    long:     whether that text may be longer than others.
     raw:      whether it is the data of a tensor, which is stepped over.
     run:      matches many of a list of numbers at once.
     """
@@ -68,6 +69,7 @@ class Field(NamedTuple):
     repeated: bool
     message: str
     text: bool
+    long: bool
     raw: bool
     run: re.Pattern[bytes] | None
 
@@ -145,12 +147,12 @@ class _Walk:
     def _text(self, field: Field, first: int, after: int) -> None:
         if not field.text:
             return
-        if after - first > self._limits.text_bytes:
+        if after - first > self._limits.text_bytes and not field.long:
             raise refused(f"a text of {after - first} bytes", f"at most {self._limits.text_bytes}")
         try:
             self._data[first:after].decode()
         except UnicodeDecodeError as error:
-            raise refused("a name that is not UTF-8", "UTF-8") from error
+            raise refused("a text that is not UTF-8", "UTF-8") from error
 
     def _use(self, size: int) -> None:
         self._loose -= size
@@ -207,9 +209,9 @@ def _descriptors() -> Mapping[str, Any]:
 def _field(message: str, one: Any) -> Field:
     wire = _LENGTH if one.is_packed else _WIRES.get(one.type, _VARINT)
     run = _run(one.number << 3 | wire, wire) if one.is_repeated and wire != _LENGTH and one.number < 16 else None
-    is_text = one.type == one.TYPE_STRING and not (message == "StringStringEntryProto" and one.name == "value")
     held = one.message_type.name if one.message_type else ""
-    return Field(wire, one.is_repeated, held, is_text, one.name == "raw_data", run)
+    is_long = (message, one.name) == ("StringStringEntryProto", "value")
+    return Field(wire, one.is_repeated, held, one.type == one.TYPE_STRING, is_long, one.name == "raw_data", run)
 
 
 _WIRES = {1: _EIGHT, 2: _FOUR, 9: _LENGTH, 11: _LENGTH, 12: _LENGTH}
