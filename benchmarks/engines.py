@@ -1,4 +1,4 @@
-"""Engines for trees: rows a CPU second of one predictor's graph, batch by batch, beside LightGBM itself and oneDAL.
+"""Engines for trees: rows a CPU second of one predictor's graph, batch by batch, beside the library itself and oneDAL.
 
 Every answer is compared before anything is timed: the engine's with onnxruntime's to the bit, the others' within 1e-6
 (with two threads onnxruntime itself adds up in another order).
@@ -16,7 +16,10 @@ from typing import Any
 
 import lightgbm
 import numpy as np
+import polars as pl
+import xgboost
 from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestClassifier
 
 import unisono as un
 from benchmarks.harness import finish, parser, say
@@ -39,17 +42,25 @@ Score = Callable[[Matrix], NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """How large a model is."""
+    """A classifier that is not fitted yet."""
 
-    trees: int
-    leaves: int
+    name: str
+    make: Callable[[], Any]
     classes: int = 2
 
-    def __str__(self) -> str:
-        return f"{self.trees}x{self.leaves}" + ("" if self.classes == 2 else f", {self.classes} classes")
+
+def _lightgbm(trees: int, leaves: int) -> Callable[[], Any]:
+    settings = {"min_child_samples": 5, "n_jobs": 1, "verbose": -1, "random_state": 1}
+    return lambda: lightgbm.LGBMClassifier(n_estimators=trees, num_leaves=leaves, **settings)  # type: ignore[arg-type]
 
 
-MODELS = (Model(200, 31), Model(1000, 63), Model(100, 31, classes=5))
+MODELS = (
+    Model("LightGBM 200x31", _lightgbm(200, 31)),
+    Model("LightGBM 1000x63", _lightgbm(1000, 63)),
+    Model("LightGBM 100x31, 5 classes", _lightgbm(100, 31), classes=5),
+    Model("XGBoost 200 of depth 6", lambda: xgboost.XGBClassifier(n_estimators=200, max_depth=6, n_jobs=1)),
+    Model("random forest of 100 deep trees", lambda: RandomForestClassifier(100, random_state=1)),
+)
 
 
 def matrix(rows: int, seed: int) -> Matrix:
@@ -60,17 +71,14 @@ def matrix(rows: int, seed: int) -> Matrix:
     return numbers
 
 
-def fitted(model: Model, names: Sequence[str]) -> lightgbm.Booster:
+def fitted(model: Model, names: Sequence[str]) -> Any:
     numbers = matrix(TRAINING_ROWS, 1)
     known = np.nan_to_num(numbers)
     random = np.random.default_rng(2)
     scores = known @ random.normal(size=FEATURES) + np.sin(3 * known[:, 0]) * known[:, 1]
     scores += random.normal(size=TRAINING_ROWS)
     labels = np.digitize(scores, np.quantile(scores, np.linspace(0, 1, model.classes + 1)[1:-1]))
-    task = {"objective": "binary"} if model.classes == 2 else {"objective": "multiclass", "num_class": model.classes}
-    settings = {"num_leaves": model.leaves, "min_data_in_leaf": 5, "num_threads": 1, "verbose": -1, "seed": 1}
-    table = lightgbm.Dataset(numbers, labels, feature_name=list(names))
-    return lightgbm.train({**settings, **task}, table, model.trees)
+    return model.make().fit(pl.DataFrame(numbers, schema=list(names), orient="row").to_pandas(), labels)
 
 
 def feature_view() -> un.FeatureView:
@@ -79,14 +87,14 @@ def feature_view() -> un.FeatureView:
     return un.FeatureView("v", source, key="key", windows=["1h"], aggregations=[un.mean(name) for name in columns])
 
 
-def graph_of(booster: lightgbm.Booster, view: un.FeatureView) -> PredictorGraph:
+def graph_of(classifier: Any, view: un.FeatureView) -> PredictorGraph:
     predictor = un.Predictor("p", request={"key": un.String}, time="at", features=[view])
     names = list(view.feature_names)
-    imported = import_model(booster, inputs={**predictor.columns, **dict.fromkeys(names, un.Float64)})
+    imported = import_model(classifier, inputs={**predictor.columns, **dict.fromkeys(names, un.Float64)})
     return build_graph(predictor, [], imported, names)
 
 
-def contestants(booster: lightgbm.Booster, graph: PredictorGraph) -> dict[str, Score]:
+def contestants(classifier: Any, graph: PredictorGraph) -> dict[str, Score]:
     """Name -> what gives the probabilities of a matrix."""
     sessions = {
         "onnxruntime": Session(graph.onnx),
@@ -94,7 +102,7 @@ def contestants(booster: lightgbm.Booster, graph: PredictorGraph) -> dict[str, S
         "trees": open_session(graph.onnx, "trees"),
     }
     ours = {name: _probabilities_of(session) for name, session in sessions.items()}
-    return {**ours, "LightGBM": lambda rows: np.asarray(booster.predict(rows, num_threads=1)), **_onedal(booster)}
+    return {**ours, "the library": _library(classifier), **_onedal(classifier)}
 
 
 def _probabilities_of(session: Session) -> Score:
@@ -102,14 +110,27 @@ def _probabilities_of(session: Session) -> Score:
     return lambda rows: session.run(rows, {})[output]
 
 
-def _onedal(booster: lightgbm.Booster) -> dict[str, Score]:
-    if find_spec("daal4py") is None:
+def _library(classifier: Any) -> Score:
+    """What fitted it, with as little around it as the library has."""
+    if isinstance(classifier, lightgbm.LGBMClassifier):
+        booster = classifier.booster_
+        return lambda rows: np.asarray(booster.predict(rows, num_threads=1))
+    if isinstance(classifier, xgboost.XGBClassifier):
+        native = classifier.get_booster()
+        return lambda rows: np.asarray(native.inplace_predict(rows, validate_features=False))
+    del classifier.feature_names_in_  # it is asked with bare matrices
+    return lambda rows: np.asarray(classifier.predict_proba(rows))[:, 1]
+
+
+def _onedal(classifier: Any) -> dict[str, Score]:
+    """Nothing if it is not installed, or takes no such model."""
+    if find_spec("daal4py") is None or not isinstance(classifier, lightgbm.LGBMClassifier):
         return {}
     import daal4py
 
     daal4py.daalinit(1)
-    model = daal4py.mb.convert_model(booster)
-    if booster.params["objective"] == "binary":
+    model = daal4py.mb.convert_model(classifier.booster_)
+    if classifier.n_classes_ == 2:
         return {"oneDAL": lambda rows: np.asarray(model.predict_proba(rows))[:, 1]}
     return {"oneDAL": lambda rows: np.asarray(model.predict_proba(rows))}
 
@@ -150,14 +171,15 @@ def rates(scores: Mapping[str, Score], rows: Matrix, batch: int, runs: int) -> d
 def measure(model: Model, runs: int, rows: int) -> tuple[dict[str, dict[str, int]], dict[str, float]]:
     """Batch -> contestant -> rows a CPU second; and how far the answers are from onnxruntime's."""
     view = feature_view()
-    booster = fitted(model, view.feature_names)
-    scores = contestants(booster, graph_of(booster, view))
+    classifier = fitted(model, view.feature_names)
+    scores = contestants(classifier, graph_of(classifier, view))
     asked = matrix(rows, 3)
     far = differences(scores, asked[:4096])
     found = {}
     for batch in (one for one in BATCHES if one <= rows):
-        found[f"{model}, batches of {batch}"] = rates(scores, asked, batch, runs)
-        say(f"  {model}, batches of {batch}: {found[f'{model}, batches of {batch}']}")
+        name = f"{model.name}, batches of {batch}"
+        found[name] = rates(scores, asked, batch, runs)
+        say(f"  {name}: {found[name]}")
     return found, far
 
 
@@ -168,7 +190,7 @@ def main() -> None:
     figures: dict[str, dict[str, int]] = {}
     far: dict[str, dict[str, float]] = {}
     for model in MODELS:
-        found, far[str(model)] = measure(model, arguments.runs, arguments.rows)
+        found, far[model.name] = measure(model, arguments.runs, arguments.rows)
         figures |= found
     times = {name: round(one["trees"] / one["onnxruntime"], 1) for name, one in figures.items()}
     large = [ratio for name, ratio in times.items() if int(name.rpartition(" ")[2]) >= LARGE]
