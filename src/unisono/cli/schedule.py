@@ -174,9 +174,7 @@ def run_schedules(
     quiet: no greeting, and no line for a run that has ended well.
     """
     from unisono.cli import app, run_lines
-    from unisono.drivers.schedule.opening import by_key, open_runs
-    from unisono.drivers.schedule.scheduler import Scheduler
-    from unisono.drivers.schedule.work import Batches
+    from unisono.drivers.schedule.opening import open_scheduler
 
     ended: Counter[str] = Counter()
 
@@ -187,10 +185,7 @@ def run_schedules(
             return  # it is told once it begins
         note(f"{run_lines.instant(scheduler.clock())}  {run_lines.line(run)}", quiet=quiet)
 
-    keyed = by_key(schedules)
-    scheduler = Scheduler(project, keyed, open_runs(project), Batches(project, keyed), tell, warn)
-    scheduler.lease = _lease(lease)
-    scheduler.enrol()
+    scheduler = open_scheduler(project, schedules, tell=tell, warn=warn, lease=_lease(lease))
     answer = _listed(schedules)
     note(f"{answer.text}\nowner {scheduler.owner}; Ctrl-C stops", quiet=quiet)
     with _asked_to_stop(quiet) as stop:

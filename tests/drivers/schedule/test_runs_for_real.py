@@ -26,7 +26,7 @@ from tests.postgres import Postgres
 from unisono.drivers.ingest import Progress
 from unisono.drivers.project import Project
 from unisono.drivers.schedule.attempt import Stopped
-from unisono.drivers.schedule.opening import by_key, open_runs
+from unisono.drivers.schedule.opening import open_runs
 from unisono.drivers.schedule.scheduler import Scheduler, utc_now
 from unisono.drivers.schedule.settings import Schedule
 from unisono.drivers.schedule.work import Batches
@@ -53,7 +53,7 @@ def project(model: Project, tmp_path: Path) -> Project:
 @contextmanager
 def world_of(project: Project, *schedules: Schedule) -> Iterator[World]:
     """Schedulers that do real batches, on a clock that the test moves."""
-    batches = Batches(project, by_key(schedules))
+    batches = Batches(project, {one.key: one for one in schedules})
     with a_world(project.root / "runs.db", *schedules, project=project, batches=batches) as world:
         yield world
 
@@ -117,7 +117,7 @@ def test_a_run_that_was_stopped_is_about_what_is_there_when_it_is_done(project: 
                     raise Stopped
                 progress(what, done, total)
 
-            return Batches(project, by_key([*world.schedules.values()]))(run, report)
+            return Batches(project, world.schedules)(run, report)
 
         stopped.work = stop_at_the_first_part
         finish_one(stopped)

@@ -1,13 +1,15 @@
-"""What is needed to run a project's schedules: the schedules, judged, and the history."""
+"""A project's schedules, judged; its history; and a scheduler for both."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unisono.drivers.schedule.looks import data_occasion
+from unisono.drivers.schedule.scheduler import Scheduler
 from unisono.drivers.schedule.settings import NewData, Schedule, make_schedule
+from unisono.drivers.schedule.work import Batches
 from unisono.spec.errors import InputError
 from unisono.spec.wording import did_you_mean, listing, quoted
 from unisono.store.database import open_database
@@ -53,6 +55,12 @@ def judged(project: Project, schedule: Schedule) -> Schedule:
     return schedule
 
 
-def by_key(schedules: Iterable[Schedule]) -> Mapping[tuple[str, str], Schedule]:
-    """Schedules as a scheduler wants them."""
-    return {schedule.key: schedule for schedule in schedules}
+def open_scheduler(project: Project, schedules: Iterable[Schedule], **options: Any) -> Scheduler:
+    """A scheduler on the project's history; from now on its schedules count. Raises StoreError.
+
+    options: of Scheduler: tell, warn, clock, lease, owner.
+    """
+    keyed = {schedule.key: schedule for schedule in schedules}
+    scheduler = Scheduler(project, keyed, open_runs(project), Batches(project, keyed), **options)
+    scheduler.enrol()
+    return scheduler
