@@ -32,8 +32,10 @@ from unisono.models import (
 from unisono.models.emit import Emitter, value
 from unisono.models.importers.base import Block, ImportedModel
 from unisono.models.names import PREDICTION
+from unisono.models.session import Runner
 from unisono.models.verifying.classes import EXACT, Tolerance
 from unisono.models.verifying.operators import unsure_operators
+from unisono.models.verifying.reordered import reordered
 
 COLUMNS = ("dist", "seats", "by_carrier__late_mean_1h")
 
@@ -99,8 +101,38 @@ def test_a_network_of_float32_is_bounded_by_units_of_its_own(known: pl.DataFrame
     imported = network(WEIGHTS)
     found = verify(graph_of(imported), imported, known)
     assert found.machines.operators == ("MatMul of FLOAT",)
+    assert "sums backwards" in found.machines.settings and found.machines.max_gap > 0
     assert found.bound == 1e-5
     assert 1e-6 < found.machines.bound < 1e-4
+
+
+SUMS: dict[str, tuple[Callable[[Emitter, NDArray[Any]], str], int]] = {
+    "MatMul": (lambda emit, weights: emit("MatMul", "x", emit.constant(weights)), 2),
+    "Gemm": (lambda emit, weights: emit("Gemm", "x", emit.constant(weights)), 2),
+    "Gemm, transposed": (lambda emit, weights: emit("Gemm", "x", emit.constant(weights.T.copy()), transB=1), 2),
+    "Conv": (lambda emit, weights: emit("Conv", "x", emit.constant(weights.T.reshape(3, 64, 1, 1).copy())), 4),
+}
+
+
+@pytest.mark.parametrize(("make", "sides"), SUMS.values(), ids=SUMS)
+def test_sums_in_another_order_are_nearly_the_same(make: Callable[[Emitter, NDArray[Any]], str], sides: int) -> None:
+    """Their difference is what is measured of other machines; by more, the graph would be another one."""
+    random = np.random.default_rng(1)
+    emit = Emitter()
+    emit.rename(make(emit, random.normal(size=(64, 3)).astype(np.float32)), "y")
+    ones = [1] * (sides - 2)
+    model = emit.model([value("x", np.float32, "N", 64, *ones)], [value("y", np.float32, "N", 3, *ones)])
+    turned = reordered(model)
+    assert turned is not None
+    rows = {"x": random.normal(size=(200, 64, *ones)).astype(np.float32)}
+    ours, backwards = (Runner(one.SerializeToString())(rows)[0] for one in (model, turned))
+    assert 0 < np.abs(ours - backwards).max() < 1e-4
+
+
+def test_what_sums_nothing_has_one_order() -> None:
+    emit = Emitter()
+    emit.rename(emit("Exp", "x"), "y")
+    assert reordered(emit.model([value("x", np.float32, "N")], [value("y", np.float32, "N")])) is None
 
 
 OPERATORS: dict[str, tuple[Callable[[Emitter], str], tuple[str, ...]]] = {
