@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.drivers.schedule.worlds import HOUR, MINUTE, NOON, World, a_schedule, a_world, finish, wait_for
+from tests.postgres import Postgres
 from unisono.drivers.schedule.scheduler import Scheduler
 from unisono.spec.errors import DefinitionError, StoreError
 from unisono.store.runs import State
@@ -184,6 +185,28 @@ def test_a_scheduler_whose_history_is_away_goes_on_when_it_is_back(
             scheduler.run_until(stop, once=True)
         assert world.states() == ["13 done"]
         assert world.warned == ["the database is away; it is tried again"]
+
+
+@pytest.mark.slow
+def test_a_database_that_is_restarted_during_a_run_loses_nothing(postgres: Postgres) -> None:
+    with a_world(postgres.database(), a_schedule()) as world:
+        world.work.held.add("risk.hourly.20261126T130000Z")
+        scheduler = world.scheduler()
+        world.now = NOON + HOUR
+        scheduler.step()
+        postgres.stop()
+        try:
+            world.now += timedelta(seconds=30)
+            with pytest.raises(StoreError):  # the lease cannot be renewed
+                scheduler.step()
+            world.work.go.set()
+            with pytest.raises(StoreError):  # nor can it be written down that it is done
+                scheduler.settle()
+            assert not scheduler.is_idle
+        finally:
+            postgres.start()
+        finish(scheduler)
+        assert (world.states(), world.work.begun) == (["13 done"], ["risk.hourly.20261126T130000Z"])
 
 
 def test_a_scheduler_that_is_told_to_stop_stops_at_a_checkpoint_and_another_goes_on(tmp_path: Path) -> None:
