@@ -1,4 +1,7 @@
-"""The table scored by unisono: `python -m benchmarks.unisono_batch ENGINE PROJECT TABLE OUT`."""
+"""The table scored by unisono: `python -m benchmarks.unisono_batch ENGINE CORES PROJECT TABLE OUT`.
+
+CORES: 0 for all.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ from benchmarks.scores import KEY, PREDICTOR
 from unisono.drivers.batch import run_batch
 
 
-def main(engine: str, project: str, table: str, out: str) -> None:
-    run_batch(un.load(project), PREDICTOR, table, out, keep=[KEY], engine=engine, run_id=uuid.uuid4().hex)
+def main(engine: str, cores: str, project: str, table: str, out: str) -> None:
+    once = uuid.uuid4().hex
+    run_batch(un.load(project), PREDICTOR, table, out, keep=[KEY], engine=engine, cores=int(cores) or None, run_id=once)
 
 
 if __name__ == "__main__":

@@ -160,6 +160,34 @@ def test_a_source_that_changes_while_it_is_read_publishes_nothing(project: Proje
     assert not Path("out.parquet").exists()
 
 
+def test_events_that_changed_since_make_it_another_run(project: Project) -> None:
+    path = project.event_file("taps")
+    events = path.read_bytes()
+    try:
+        run_batch(project, "risk", None, "out.parquet")
+        assert run_batch(project, "risk", None, "out.parquet").is_repeated
+        pl.read_parquet(path).head(100).write_parquet(path)
+        assert not run_batch(project, "risk", None, "out.parquet").is_repeated
+        assert pl.read_parquet("out.parquet").equals(project.predict("risk"))
+    finally:
+        path.write_bytes(events)
+
+
+def test_a_named_run_of_a_database_goes_on_with_what_it_copied(project: Project, expected: pl.DataFrame) -> None:
+    source = "sqlite:///requests.db#requests"
+    run_batch(project, "risk", None, source)
+    _begin(project, source, run_id="monday")
+    run_batch(project, "risk", _few(project), source)
+    report = run_batch(project, "risk", source, "out.parquet", run_id="monday", chunk=30)
+    assert (report.rows, report.resumed_parts > 0) == (ROWS, True)
+    assert run_batch(project, "risk", source, "out.parquet", run_id="tuesday").rows == 7
+
+
+def _few(project: Project) -> str:
+    project.requests("risk").head(7).write_parquet("few.parquet")
+    return "few.parquet"
+
+
 @pytest.mark.parametrize("sink", FORMATS.values(), ids=FORMATS)
 def test_only_rows_with_a_new_key_are_scored_and_added(project: Project, expected: pl.DataFrame, sink: str) -> None:
     rows = project.requests("risk").with_row_index("order").with_columns(pl.col("order").cast(pl.Int64))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import file_digest
 from pathlib import Path
 
 import polars as pl
@@ -35,13 +36,24 @@ def refuse_absent(path: Path) -> None:
         raise StoreError(f"{path}: there is no such file; allowed: a table that is there; correct the path")
 
 
+def copy_in(folder: Path) -> Path:
+    """Where the copy of a source is."""
+    return folder / "source.parquet"
+
+
+def digest_of(copy: Path) -> str:
+    """What a copy holds, in a word."""
+    with copy.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
 def copied(name: str, folder: Path, mark: str, write: Callable[[Path], None]) -> StoredRows:
     """A table copied into a Parquet file; the copy of before if it is of the same state.
 
     mark:  the state.
     write: writes the copy to a path.
     """
-    copy, of = folder / "source.parquet", folder / "source.mark"
+    copy, of = copy_in(folder), folder / "source.mark"
     if not (copy.is_file() and of.is_file() and of.read_text("utf-8") == mark):
         of.unlink(missing_ok=True)
         with whole_file(copy) as partial:

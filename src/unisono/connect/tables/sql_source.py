@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from unisono.connect.tables.address import Address
-from unisono.connect.tables.files import COPY_GROUP_ROWS, whole_file
+from unisono.connect.tables.files import COPY_GROUP_ROWS, copy_in, digest_of, whole_file
 from unisono.connect.tables.sql import engine_of, hidden, patiently, split
 from unisono.connect.tables.stored import StoredRows
 from unisono.spec.errors import InputError, StoreError
@@ -42,10 +41,9 @@ class SqlSource:
 
     def open(self, folder: Path) -> StoredRows:
         """See `Source`."""
-        copy = folder / "source.parquet"
+        copy = copy_in(folder)
         patiently(self.name, lambda: self._copy(copy))
-        with copy.open("rb") as file:
-            return StoredRows(self.name, [copy], file_digest(file, "sha256").hexdigest())
+        return StoredRows(self.name, [copy], digest_of(copy))
 
     def _copy(self, copy: Path) -> None:
         with engine_of(self._url) as engine, engine.connect() as connection:

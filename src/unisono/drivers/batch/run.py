@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from unisono.connect.tables import Sink, Source, StoredRows, open_sink, open_source
+from unisono.connect.tables.files import copy_in, digest_of, look
 from unisono.drivers.batch.contestants import Contestant, columns_of
 from unisono.drivers.batch.events import events_of
 from unisono.drivers.batch.known import KnownKeys
@@ -26,7 +27,7 @@ from unisono.spec.wording import quoted
 if TYPE_CHECKING:
     from unisono.drivers.project import Project
 
-MOST_ROWS, FEWEST_ROWS, FEW_PARTS = 1 << 16, 1 << 8, 64
+MOST_ROWS, FEWEST_ROWS, FEW_PARTS = 1 << 16, 1 << 8, 32
 """Rows of a part: at most and at least so many, and in between such that there are so many parts."""
 
 
@@ -94,7 +95,7 @@ def run_batch(
     sink:       the same; it is replaced, or added to with `only_new`. Readers see all of the result or what was there.
     version:    id of the version that answers, or its first digits; None: the champion.
     run_id:     the same run twice does nothing the second time, as long as the sink has its result; None: made of what
-                the source holds, versions, columns and sink.
+                the source holds, its events, versions, columns and sink.
     only_new:   a column by which rows are known: those whose value the sink has already are left out, and the others
                 are added to it.
     keep:       columns of the source that the result has too, in this order; None: those of the request.
@@ -168,7 +169,7 @@ class _Job:
         spans = table.spans(plan.chunk)
         self.sink.check(parts.schema(spans[0]), append=bool(self.only_new))
         resumed = parts.make(spans, self.progress)
-        self._refuse_changed(table)
+        self._refuse_changed(plan, contestants)
         rows = self._publish(plan, staging, len(spans))
         staging.finish()
         published = Published(plan.run_id, "", plan.versions, rows)
@@ -179,9 +180,10 @@ class _Job:
 
     def _opened(self, staging: Staging) -> StoredRows:
         """The source's rows; for a run that goes on, the copy that it began with, where only that can be told."""
-        plan = staging.plan
-        if self.run_id and plan is not None and plan.run_id == self.run_id and self.source.snapshot() is None:
-            return StoredRows(self.source.name, [staging.directory / "source.parquet"], plan.source)
+        plan, copy = staging.plan, copy_in(staging.directory)
+        goes_on = self.run_id and plan is not None and plan.run_id == self.run_id and self.source.snapshot() is None
+        if goes_on and plan is not None and copy.is_file() and digest_of(copy) == plan.source:
+            return StoredRows(self.source.name, [copy], plan.source)
         return self.source.open(staging.directory)
 
     def _contestants(self) -> list[Contestant]:
@@ -203,16 +205,23 @@ class _Job:
         versions = {one.name: one.scorer.version.id for one in contestants}
         columns = self._columns(table, contestants)
         engines = {one.name: one.scorer.engine for one in contestants if one.scorer.engine_class != "exact"}
-        facts = [table.mark, versions, columns, self.only_new, self.sink.name, engines]
+        events = self._events(contestants)
+        facts = [table.mark, events, versions, columns, self.only_new, self.sink.name, engines]
         return Plan(
             run_id=self.run_id or sha256(msgspec.json.encode(facts, order="sorted")).hexdigest()[:16],
             source=table.mark,
+            events=events,
             versions=versions,
+            engines=engines,
             columns=columns,
             chunk=self.chunk or max(FEWEST_ROWS, min(MOST_ROWS, table.rows // FEW_PARTS)),
             only_new=self.only_new or "",
             sink=(self.sink.stamp() or "") if self.only_new else "",
         )
+
+    def _events(self, contestants: Sequence[Contestant]) -> dict[str, str]:
+        """What the files of events hold now, in a word each."""
+        return {source: look([self.project.event_file(source)]) for one in contestants for source in one.events}
 
     def _columns(self, table: StoredRows, contestants: Sequence[Contestant]) -> list[str]:
         """The source's columns that the result has too. Raises InputError if the source lacks one that is named."""
@@ -243,12 +252,14 @@ class _Job:
 
     # After ------------------------------------------------------------------------------------------------------------
 
-    def _refuse_changed(self, table: StoredRows) -> None:
+    def _refuse_changed(self, plan: Plan, contestants: Sequence[Contestant]) -> None:
         now = self.source.snapshot()
-        if now is not None and now != table.mark:
+        changed = [self.source.name] if now is not None and now != plan.source else []
+        events = self._events(contestants)
+        changed += [f"events of source {source}" for source, mark in plan.events.items() if events[source] != mark]
+        if changed:
             raise InputError(
-                f"{self.source.name}: changed while it was read; allowed: a table at rest; nothing was published; run "
-                "again"
+                f"{changed[0]}: changed while it was read; allowed: a table at rest; nothing was published; run again"
             )
 
     def _publish(self, plan: Plan, staging: Staging, parts: int) -> int:

@@ -30,7 +30,9 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     run_id:   of the run.
     source:   what it held, in a word.
+    events:   source of events -> what its file held; of the predictors' views.
     versions: predictor -> version.
+    engines:  predictor -> engine, where that may change a bit.
     columns:  of the source, that the result has too.
     chunk:    rows a part.
     only_new: column by which rows are known; "" if every row is wanted.
@@ -39,7 +41,9 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     run_id: str
     source: str
+    events: dict[str, str]
     versions: dict[str, str]
+    engines: dict[str, str]
     columns: list[str]
     chunk: int
     only_new: str
