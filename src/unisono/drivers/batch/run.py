@@ -95,7 +95,7 @@ def run_batch(
     sink:       the same; it is replaced, or added to with `only_new`. Readers see all of the result or what was there.
     version:    id of the version that answers, or its first digits; None: the champion.
     run_id:     the same run twice does nothing the second time, as long as the sink has its result; None: made of what
-                the source holds, its events, versions, columns and sink.
+                source and events hold, versions, columns and sink.
     only_new:   a column by which rows are known: those whose value the sink has already are left out, and the others
                 are added to it.
     keep:       columns of the source that the result has too, in this order; None: those of the request.
