@@ -27,10 +27,12 @@ SCHEDULE = ("list", "run", "export")
 PROMISED = (
     *("init", "frame", "register"),
     *(f"models {word}" for word in MODELS),
+    *("artifact show", "artifact export", "artifact import", "keys new", "keys show"),
     *("predict", "stream", "serve"),
     *(f"schedule {word}" for word in SCHEDULE),
     *("runs", "parity"),
 )
+OF_NO_PROJECT = ("init", "artifact show", "keys new", "keys show")
 CAN_STAND_ALONE = ("models list", "serve", "schedule list", "schedule run", "runs")
 SLOW = ("polars", "numpy", "numba", "onnxruntime", "onnx", "pyarrow", "lightgbm", "sklearn")
 MODULES = [module.name for module in pkgutil.iter_modules(unisono.cli.__path__, "unisono.cli.") if not module.ispkg]
@@ -97,7 +99,7 @@ def test_help_of_parity_names_every_fault_that_can_be_planted(run_here: RunHere)
 def test_every_command_has_the_common_options(command: Command) -> None:
     names = {argument.name for argument in commands_page.arguments(make_app(), command.name)}
     assert {"--json", "--quiet", "--debug"} <= names
-    assert ("--project" in names) == (command.name != "init")
+    assert ("--project" in names) == (command.name not in OF_NO_PROJECT)
 
 
 @every_command

@@ -11,9 +11,11 @@ from cyclopts import App, CycloptsError, Group, UnknownCommandError
 
 import unisono
 from unisono.cli import (
+    artifact,
     exit_codes,
     frame,
     init,
+    keys,
     models,
     output,
     parity,
@@ -72,6 +74,11 @@ COMMANDS = (
     Command(models.tag, models.TAG_EXAMPLES, models.CHANGED_FIELDS, "models"),
     Command(models.promote, models.PROMOTE_EXAMPLES, models.CHANGED_FIELDS, "models"),
     Command(models.retire, models.RETIRE_EXAMPLES, models.CHANGED_FIELDS, "models"),
+    Command(artifact.show, artifact.SHOW_EXAMPLES, artifact.SHOW_FIELDS, "artifact"),
+    Command(artifact.export, artifact.EXPORT_EXAMPLES, artifact.EXPORT_FIELDS, "artifact"),
+    Command(artifact.import_, artifact.IMPORT_EXAMPLES, artifact.IMPORT_FIELDS, "artifact"),
+    Command(keys.new, keys.NEW_EXAMPLES, keys.NEW_FIELDS, "keys"),
+    Command(keys.show, keys.SHOW_EXAMPLES, keys.SHOW_FIELDS, "keys"),
     Command(predict.predict, predict.EXAMPLES, predict.FIELDS),
     Command(stream.stream, stream.EXAMPLES, stream.FIELDS),
     Command(serve.serve, serve.EXAMPLES, serve.FIELDS),
@@ -83,7 +90,12 @@ COMMANDS = (
 )
 
 
-FAMILIES: Mapping[str, str] = {"models": models.HELP, "schedule": schedule.HELP}
+FAMILIES: Mapping[str, str] = {
+    "models": models.HELP,
+    "artifact": artifact.HELP,
+    "keys": keys.HELP,
+    "schedule": schedule.HELP,
+}
 """Words with several commands each, and what these are about."""
 
 

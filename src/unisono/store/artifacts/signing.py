@@ -88,6 +88,11 @@ def public_key(pem: bytes) -> bytes:
     return bytes(key.public_bytes_raw())
 
 
+def public_of(private_key: bytes, *, password: bytes | None = None) -> bytes:
+    """The 32 bytes of the public key that belongs to a private one; arguments and errors as of `sign`."""
+    return bytes(_private_key(private_key, password).public_key().public_bytes_raw())
+
+
 def _private_key(pem: bytes, password: bytes | None) -> ed25519.Ed25519PrivateKey:
     library = _library()
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
