@@ -217,6 +217,12 @@ def test_an_exact_graph_says_so(graph: PredictorGraph, golden: GoldenRows) -> No
     assert (found.numeric_class, found.differs, found.max_ulp) == ("exact", 0, 0)
 
 
+def test_golden_rows_that_are_none_prove_nothing(graph: PredictorGraph, golden: GoldenRows) -> None:
+    none = GoldenRows(*({name: one[:0] for name, one in part.items()} for part in (golden.inputs, golden.outputs)))
+    with pytest.raises(un.ModelError, match="golden rows: none; allowed: one or more"):
+        check_golden(Session(graph.onnx), none)
+
+
 def test_another_label_is_no_small_difference() -> None:
     class Answers:
         inputs = ("x",)

@@ -62,6 +62,8 @@ def check_golden(session: Answers, golden: GoldenRows, tolerance: Tolerance = EX
     wanted = {name: golden.outputs[name] for name in session.outputs if name in golden.outputs}
     if len(wanted) != len(session.outputs) or set(golden.inputs) != set(session.inputs):
         raise ModelError("golden rows: of another graph; allowed: those made with it; register the model again")
+    if not golden.rows:
+        raise ModelError("golden rows: none; allowed: one or more; register the model again")
     whole = session.answer(golden.inputs)
     alone = [session.answer(_cut(golden.inputs, row)) for row in range(golden.rows)]
     joined = {name: np.concatenate([one[name] for one in alone]) for name in wanted}

@@ -8,7 +8,7 @@ registered the graph is the definition; the fitted model answers nobody.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -114,10 +114,6 @@ class Verification:
         """Of the graph: exact if every machine gives its bits."""
         return self.machines.numeric_class
 
-    def as_dict(self) -> dict[str, object]:
-        """The same as plain values, with the numeric class."""
-        return {**asdict(self), "is_equal": self.is_equal, "numeric_class": self.numeric_class}
-
 
 @dataclass(frozen=True, slots=True)
 class Verified:
@@ -179,7 +175,7 @@ def verify_with_edges(
         split_count=edges.split_count,
         skipped=asked.skipped,
         bound=judge.limit,
-        worst=max((of_sample, of_edges), key=lambda one: (one.comparison.flips, one.comparison.max_gap)).worst,
+        worst=max((of_sample, of_edges), key=_severity).worst,
         beyond=judge.compare_edges(edges, beyond) if len(beyond.rows) else None,
         machines=machines,
     )
@@ -192,6 +188,10 @@ class _Found:
 
     comparison: Comparison
     worst: Difference | None
+
+
+def _severity(found: _Found) -> tuple[int, float, int]:
+    return found.comparison.flips, found.comparison.max_gap, found.comparison.differs
 
 
 class _Judge:
