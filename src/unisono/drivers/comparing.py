@@ -68,15 +68,24 @@ def compare(answers: Answers, expected: Answers) -> Comparison:
     masks = [_differing(answers.features, expected.features)]
     bits = [_count_bits(answers.features, expected.features)]
     for name, values in expected.outputs.items():
-        mask = _differing(answers.outputs[name], values)
+        said = _as_narrow(answers.outputs[name], values.dtype)
+        mask = _differing(said, values)
         masks.append(mask.reshape(len(mask), -1))
-        bits.append(_count_bits(answers.outputs[name], values))
+        bits.append(_count_bits(said, values))
     differing = np.hstack(masks)
     rows = np.flatnonzero(differing.any(axis=1))
     if not len(rows):
         return Comparison(0, 0, None, None)
     row = int(rows[0])
     return Comparison(sum(bits), int(differing.sum()), row, int(differing[row].argmax()))
+
+
+def _as_narrow(values: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
+    """Numbers that came through JSON, which knows only float64, as the float32 that they were; others as they are."""
+    if kind != np.float32 or values.dtype != np.float64:
+        return values
+    narrow = values.astype(kind)
+    return narrow if np.array_equal(narrow, values, equal_nan=True) else values
 
 
 def _words(values: NDArray[Any]) -> NDArray[Any]:

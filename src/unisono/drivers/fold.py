@@ -169,7 +169,7 @@ class OpenBlock:
 
     def features(self, first: int, last: int) -> Matrix:
         """The answers to some requests, once they were run: float64, requests x features of all views."""
-        return np.hstack([view.answers[first:last] for view in self._views])
+        return np.hstack([np.empty((last - first, 0)), *(view.answers[first:last] for view in self._views)])
 
     @property
     def runs(self) -> list[tuple[int, int, int]]:

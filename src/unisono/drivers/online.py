@@ -132,7 +132,7 @@ class OnlinePredictor:
             features = self._reader.row(snapshot, request, time)
         request[column] = time
         outputs = self.scorer.score_row(self._with_floats(request) if self._powers else request, features)
-        prediction = {name: values[0].tolist() for name, values in outputs.items()}
+        prediction = {name: values[:1].tolist()[0] for name, values in outputs.items()}
         answer = Answer(prediction, self.scorer.version.id, commit.position, time, features)
         if self._note is not None:
             self._note(request, answer)
