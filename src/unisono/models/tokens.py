@@ -65,8 +65,11 @@ class Tokenizer:
             raise _refused("no token for an empty text", "one that adds a first or last token (a post_processor)")
 
     def ids(self, text: str) -> list[int]:
-        """The token ids of one text: 1 to `length` of them."""
-        found: list[int] = self._encode(text[: self._characters]).ids
+        """The token ids of one text: 1 to `length` of them. Raises ModelError if the tokenizer cannot say any."""
+        try:
+            found: list[int] = self._encode(text[: self._characters]).ids
+        except Exception as error:  # as of a vocabulary without a token for what is unknown
+            raise _refused(one_line(error), "one with tokens for every text") from error
         return found
 
     def column(self, texts: Iterable[str]) -> Tensor:

@@ -1,6 +1,6 @@
 """Judges single operators where the libraries that read graphs are known not to look, and would crash.
 
-Each rule was found by changing sound graphs at random, which tests/models/test_judging_fuzz.py goes on doing.
+Each rule was found by changing sound graphs at random; tests/store/test_artifacts_fuzz.py goes on doing so.
 """
 
 from __future__ import annotations

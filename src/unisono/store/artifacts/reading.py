@@ -31,7 +31,7 @@ def read_artifact(
     Raises StateError, with the reason, for anything else. Judged in this order: size, zip, names and sizes of files,
     hashes, signatures, JSON, spec, graphs; nothing is written, no session is opened. StoreError if signatures have to
     be checked and the library for it is not there.
-    Cost: a copy of the files and their hashes; about a second a GB.
+    Cost: about 2.5 s of CPU a GB of graph; memory for a few copies of it.
     """
     files = from_zip(data, limits)
     document = files.pop(names.MANIFEST)
