@@ -92,7 +92,7 @@ def calls_of(registry: Registry, names: list[str], chance: random.Random) -> dic
 
 
 def time_calls(call: Callable[[], object], calls: int) -> list[float]:
-    """Milliseconds of each."""
+    """Milliseconds of each, by the clock."""
     spent = []
     for _ in range(calls):
         started = time.perf_counter()
@@ -102,7 +102,7 @@ def time_calls(call: Callable[[], object], calls: int) -> list[float]:
 
 
 def measure(registries: Mapping[str, Registry], runs: int, predictors: int) -> Result:
-    """Median over the runs of the median and the 99th percentile within each."""
+    """Median over the runs of the median and the 99th percentile within each; the CPU of this process is the mean."""
     names = [f"predictor_{number:03}" for number in range(predictors)]
     say(f"filling {' and '.join(registries)}")
     result: Result = {"benchmark": "registry", "predictors": predictors, "artifact_bytes": fill(registries, names)}
@@ -110,10 +110,13 @@ def measure(registries: Mapping[str, Registry], runs: int, predictors: int) -> R
     for database, registry in registries.items():
         for what, call in calls_of(registry, names, random.Random(1)).items():
             time_calls(call, 5)
+            started = time.process_time()
             percentiles = [quantiles(time_calls(call, CALLS), n=100) for _ in range(runs)]
+            cpu = (time.process_time() - started) * 1e3 / (runs * CALLS)
             p50, p99 = (median(run[place] for run in percentiles) for place in (49, 98))
-            say(f"  {database}, {what}: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
-            result |= {f"{database}_{what}_p50_ms": round(p50, 2), f"{database}_{what}_p99_ms": round(p99, 2)}
+            say(f"  {database}, {what}: p50 {p50:.2f} ms, p99 {p99:.2f} ms, CPU {cpu:.2f} ms")
+            figures = {"p50": p50, "p99": p99, "cpu": cpu}
+            result |= {f"{database}_{what}_{name}_ms": round(value, 2) for name, value in figures.items()}
             worst = max(worst, p99)
     return {**result, "target_ms": TARGET_MS, "met": worst < TARGET_MS}
 

@@ -155,7 +155,7 @@ class Registry:
         reason = self._reason(by, why)
         version = self._version(artifact.predictor, artifact.id)
         kept = self._files.read(_key(version), most=Limits().artifact_bytes)
-        signed = artifact if kept is None else self._with_signatures_of(artifact, kept)
+        signed = self._with_signatures_of(artifact, kept)
         content = signed.to_bytes()
         self._judged(content, version.artifact)
         if content != kept:
@@ -270,8 +270,10 @@ class Registry:
         except StateError as error:
             raise StateError(f"{place}: {error}") from error
 
-    def _with_signatures_of(self, artifact: Artifact, kept: bytes) -> Artifact:
+    def _with_signatures_of(self, artifact: Artifact, kept: bytes | None) -> Artifact:
         """An artifact with the signatures that the file has and it has not; a broken file has none."""
+        if kept is None or kept == artifact.to_bytes():
+            return artifact
         try:
             older = read_artifact(kept).signatures
         except StateError:
