@@ -164,25 +164,17 @@ def _labels(graph: GraphProto) -> NDArray[Any] | None:
 def _graph(file: ModelProto, feeds: Sequence[Feed], meaning: _Meaning) -> bytes:
     """The file's nodes between our inputs and outputs."""
     emit = Emitter()
-    whole = compose.add_prefix(_converted(file), _PREFIX)
+    whole = compose.add_prefix(onnx_trees.replace_all(_converted(file)), _PREFIX)
     for feed in feeds:
         emit.rename(feed.emit(emit), _PREFIX + feed.name)
-    _take_in(emit, whole.graph)
+    emit.nodes.extend(whole.graph.node)
+    emit.initializers.extend(whole.graph.initializer)
     outputs = list(_outputs(emit, meaning))
     model = emit.model([feed.declared(file.graph) for feed in feeds], outputs)
     judge_graph(canonical(model, {}))
     has_tensors = any(feed.block.kind == "tensor" for feed in feeds)
     # Of images and embeddings the operators of `steady` would be sixteen times as large; they go row by row instead.
     return canonical(model if has_tensors else steady(model), {})
-
-
-def _take_in(emit: Emitter, graph: GraphProto) -> None:
-    for node in graph.node:
-        if node.op_type in onnx_trees.OPERATORS:
-            onnx_trees.replace_trees(emit, node)
-        else:
-            emit.nodes.append(node)
-    emit.initializers.extend(graph.initializer)
 
 
 def _converted(file: ModelProto) -> ModelProto:

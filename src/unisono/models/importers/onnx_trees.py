@@ -1,6 +1,6 @@
 """The tree operators of older ONNX files, TreeEnsembleRegressor and TreeEnsembleClassifier, in operators of today.
 
-onnxruntime adds their leaves in float32, in an order that depends on the batch. Here a tree says which leaf, a table
+onnxruntime adds their leaves in an order that depends on the batch. Here a tree says which leaf, a table
 says what the leaf says, and the sums go from the first tree to the last: the bits that onnxruntime has on one thread.
 """
 
@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from unisono.models import exponential
-from unisono.models.emit import Emitter
+from unisono.models.emit import OPSET_ML, Emitter
 from unisono.models.exponential import sum_in_order
 from unisono.models.trees import Child, Forest, Leaf, Split
 from unisono.spec.errors import ModelError
@@ -38,6 +38,25 @@ def replace_trees(emit: Emitter, node: NodeProto) -> None:
         emit.rename(scores, node.output[1])
 
 
+def replace_all(model: ModelProto) -> ModelProto:
+    """A model with other operators for its older tree operators."""
+    whole = ModelProto()
+    whole.CopyFrom(model)
+    del whole.graph.node[:]
+    for place, node in enumerate(model.graph.node):
+        if node.op_type not in OPERATORS:
+            whole.graph.node.append(node)
+            continue
+        emit = Emitter(f"_trees{place}_")
+        replace_trees(emit, node)
+        whole.graph.node.extend(emit.nodes)
+        whole.graph.initializer.extend(emit.initializers)
+        for one in whole.opset_import:
+            if one.domain == "ai.onnx.ml":
+                one.version = OPSET_ML
+    return whole
+
+
 def _regression(emit: Emitter, given: _Attributes, matrix: str) -> str:
     kind = _text(given.get("aggregate_function", "SUM"))
     if kind not in ("SUM", "AVERAGE"):
@@ -45,7 +64,7 @@ def _regression(emit: Emitter, given: _Attributes, matrix: str) -> str:
     targets = int(given["n_targets"])
     scores = _sums(emit, given, matrix, "target", targets)
     if kind == "AVERAGE":
-        scores = emit("Div", scores, emit.constant(np.float32(len(set(given["nodes_treeids"])))))
+        scores = emit("Div", scores, emit.constant(_kind(given)(len(set(given["nodes_treeids"])))))
     return _after(emit, _with_base(emit, given, scores), given)
 
 
@@ -58,15 +77,15 @@ def _classification(emit: Emitter, given: _Attributes, matrix: str) -> tuple[str
         return _chosen(emit, emit("ArgMax", scores, axis=1, keepdims=0), labels), _after(emit, scores, given)
     if len(set(given["class_ids"])) > 1:
         second = emit("Gather", scores, emit.constant(np.int64(1)), axis=1)
-        is_second = emit("Greater", second, emit.constant(np.float32(0)))
+        is_second = emit("Greater", second, emit.constant(_kind(given)(0)))
         return _chosen(emit, emit("Cast", is_second, to=TensorProto.INT64), labels), _after(emit, scores, given)
     score = emit("Gather", scores, emit.constant(np.array([given["class_ids"][0]])), axis=1)
     is_share = bool((_numbers(given, "class_weights") >= 0).all())
-    threshold, other = np.float32(0.5 if is_share else 0), emit("Sub", emit.constant(np.float32(1)), score)
+    threshold, other = _kind(given)(0.5 if is_share else 0), emit("Sub", emit.constant(_kind(given)(1)), score)
     is_second = emit("Squeeze", emit("Greater", score, emit.constant(threshold)), emit.constant(np.array([1])))
     both = emit("Concat", other if is_share else emit("Neg", score), score, axis=1)
     chosen = _chosen(emit, emit("Cast", is_second, to=TensorProto.INT64), labels)
-    return chosen, both if is_share else _after(emit, both, given)
+    return chosen, _float(emit, both) if is_share else _after(emit, both, given)
 
 
 def classes_of(given: _Attributes) -> NDArray[Any] | None:
@@ -83,35 +102,45 @@ def _chosen(emit: Emitter, place: str, labels: NDArray[Any]) -> str:
 
 def _with_base(emit: Emitter, given: _Attributes, scores: str) -> str:
     base = _numbers(given, "base_values")
-    return emit("Add", scores, emit.constant(base.astype(np.float32))) if len(base) else scores
+    return emit("Add", scores, emit.constant(base.astype(_kind(given)))) if len(base) else scores
 
 
 def _after(emit: Emitter, scores: str, given: _Attributes) -> str:
     kind = _text(given.get("post_transform", "NONE"))
     if kind == "NONE":
-        return scores
+        return _float(emit, scores)
     if kind not in ("LOGISTIC", "SOFTMAX"):
         raise ModelError(f"graph: trees with {kind} at their end; allowed: NONE, LOGISTIC, SOFTMAX; export it with one")
     of = exponential.sigmoid if kind == "LOGISTIC" else exponential.softmax
-    return emit("Cast", of(emit, emit("Cast", scores, to=TensorProto.DOUBLE)), to=TensorProto.FLOAT)
+    return _float(emit, of(emit, emit("Cast", scores, to=TensorProto.DOUBLE)))
+
+
+def _float(emit: Emitter, scores: str) -> str:
+    """Scores leave these operators in float32, whatever they are added up in."""
+    return emit("Cast", scores, to=TensorProto.FLOAT)
+
+
+def _kind(given: _Attributes) -> Any:
+    """The type of thresholds and leaves: float64 if they are given in a tensor of it, else float32."""
+    return np.float64 if _numbers(given, "nodes_values").dtype == np.float64 else np.float32
 
 
 def _sums(emit: Emitter, given: _Attributes, matrix: str, kind: str, targets: int) -> str:
-    """Float32, rows x targets: what the leaves say, tree after tree."""
+    """Rows x targets: what the leaves say, tree after tree."""
     forest, table = _forest(given, kind, targets)
     leaves = emit("Cast", forest.emit(emit, matrix), to=TensorProto.INT64)
     said = emit("Gather", emit.constant(table), leaves)
     return emit("Squeeze", sum_in_order(emit, said, axis=1), emit.constant(np.array([1])))
 
 
-def _forest(given: _Attributes, kind: str, targets: int) -> tuple[Forest, NDArray[np.float32]]:
+def _forest(given: _Attributes, kind: str, targets: int) -> tuple[Forest, NDArray[Any]]:
     """Trees that say which leaf, and what each leaf says: leaves x targets."""
     trees, nodes = given["nodes_treeids"], given["nodes_nodeids"]
     places = {pair: place for place, pair in enumerate(zip(trees, nodes, strict=True))}
     numbers = list(dict.fromkeys(trees))
     forest = Forest(len(numbers))
     modes = [_text(mode) for mode in given["nodes_modes"]]
-    values = _numbers(given, "nodes_values").astype(np.float32)
+    values = _numbers(given, "nodes_values")
     tracks = given.get("nodes_missing_value_tracks_true") or [0] * len(trees)
     made: list[Child] = []
     for place, mode in enumerate(modes):
@@ -130,11 +159,11 @@ def _forest(given: _Attributes, kind: str, targets: int) -> tuple[Forest, NDArra
     return forest, _table(given, kind, places, targets)
 
 
-def _table(given: _Attributes, kind: str, places: Mapping[tuple[int, int], int], targets: int) -> NDArray[np.float32]:
-    table = np.zeros((len(places), targets), np.float32)
+def _table(given: _Attributes, kind: str, places: Mapping[tuple[int, int], int], targets: int) -> NDArray[Any]:
+    table = np.zeros((len(places), targets), _kind(given))
     leaves = zip(given[f"{kind}_treeids"], given[f"{kind}_nodeids"], strict=True)
     rows = [places[pair] for pair in leaves]
-    np.add.at(table, (rows, list(given[f"{kind}_ids"])), _numbers(given, f"{kind}_weights").astype(np.float32))
+    np.add.at(table, (rows, list(given[f"{kind}_ids"])), _numbers(given, f"{kind}_weights"))
     return table
 
 
@@ -142,7 +171,7 @@ _OPPOSITE: Mapping[str, str] = {"BRANCH_GT": "BRANCH_LEQ", "BRANCH_GTE": "BRANCH
 _MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_EQ", *_OPPOSITE)
 
 
-def _split(mode: str, feature: int, limit: np.float32, tracks_true: int) -> Split:
+def _split(mode: str, feature: int, limit: Any, tracks_true: int) -> Split:
     """The question of a node; for the opposite of one that is known, that one with its answers exchanged."""
     if mode not in _MODES:
         raise ModelError(f"graph: a tree asks {quoted(mode)}; allowed: {listing(_MODES)}; export it with these")
@@ -150,13 +179,13 @@ def _split(mode: str, feature: int, limit: np.float32, tracks_true: int) -> Spli
     kind = _OPPOSITE.get(mode, mode)
     if kind == "BRANCH_EQ":
         return Split(feature, 0.0, yes_for_nan, members=(float(limit),))
-    at_most = limit if kind == "BRANCH_LEQ" else np.nextafter(limit, np.float32(-np.inf))
+    at_most = limit if kind == "BRANCH_LEQ" else np.nextafter(limit, type(limit)(-np.inf))
     return Split(feature, float(at_most), yes_for_nan)
 
 
 def _numbers(given: _Attributes, name: str) -> NDArray[Any]:
     tensor = given.get(f"{name}_as_tensor")
-    return np.asarray(given.get(name, []), np.float64) if tensor is None else np.asarray(numpy_helper.to_array(tensor))
+    return np.asarray(given.get(name, []), np.float32) if tensor is None else np.asarray(numpy_helper.to_array(tensor))
 
 
 def _text(value: Sequence[Any] | bytes | str) -> str:

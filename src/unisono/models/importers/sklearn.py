@@ -16,21 +16,16 @@ from unisono.models.canonical import canonical
 from unisono.models.emit import Emitter, value
 from unisono.models.importers.base import (
     NUMBERS,
-    Answers,
     Block,
     ImportedModel,
-    class_array,
     comes_from,
-    labelled,
     match_columns,
     matrix_of,
-    outputs_of,
     refuse_other_dtypes,
 )
 from unisono.models.importers.sklearn_estimators import emit_estimator, is_of_trees
 from unisono.models.importers.sklearn_steps import emit_transformer
 from unisono.models.importers.sklearn_table import Column, Table
-from unisono.models.names import PREDICTION
 from unisono.spec.errors import ModelError
 from unisono.spec.types import DType
 
@@ -61,16 +56,15 @@ class Sklearn:
         table = _inputs_table(names, numbers)
         for step in steps:
             table = emit_transformer(emit, step, table)
-        task = emit_estimator(emit, estimator, table)
-        classes = class_array(list(model.classes_)) if task != "regression" else np.empty(0)
+        meaning = emit_estimator(emit, estimator, table)
         return ImportedModel(
-            task=task,
-            classes=tuple(classes.tolist()),
+            task=meaning.task,
+            classes=tuple(meaning.classes.tolist()),
             blocks=tuple(blocks),
-            graph=canonical(emit.model([_input(block) for block in blocks], outputs_of(task, classes)), {}),
+            graph=canonical(emit.model([_input(block) for block in blocks], meaning.outputs()), {}),
             library=f"scikit-learn {_version()}",
             finite=is_of_trees(estimator),
-            answer=lambda frame: _answer(model, _frame(model, frame, names, inputs)),
+            answer=lambda frame: meaning.answers(model, _frame(model, frame, names, inputs)),
         )
 
 
@@ -135,14 +129,6 @@ def _steps_with_categories(model: Any) -> Iterator[Any]:
         yield from _steps_with_categories(part)
     if hasattr(model, "categories_"):
         yield model
-
-
-def _answer(model: Any, rows: Any) -> Answers:
-    if not hasattr(model, "predict_proba"):
-        return {PREDICTION: np.asarray(model.predict(rows), np.float64).reshape(len(rows))}
-    classes = class_array(list(model.classes_))
-    answers = labelled("binary" if len(classes) == 2 else "multiclass", np.asarray(model.predict_proba(rows)), classes)
-    return {**answers, PREDICTION: class_array(list(model.predict(rows)))}
 
 
 def _version() -> str:

@@ -11,8 +11,9 @@ from onnx import TensorProto
 from unisono.models import exponential
 from unisono.models.emit import Emitter
 from unisono.models.importers import sklearn_trees
-from unisono.models.importers.base import Task, class_array, emit_either_label, emit_labels
+from unisono.models.importers.base import class_array, comes_from, emit_either_label, emit_labels
 from unisono.models.importers.sklearn_fallback import emit_by_skl2onnx
+from unisono.models.importers.sklearn_meaning import SCORE, SCORES, Meaning, meaning_of
 from unisono.models.importers.sklearn_steps import product
 from unisono.models.importers.sklearn_table import Table
 from unisono.models.names import PREDICTION, PROBABILITIES, PROBABILITY
@@ -23,40 +24,59 @@ Scores = Callable[[Emitter, Any, str], str]
 """Emits raw scores, float64 rows x outputs, from a matrix."""
 
 
-def emit_estimator(emit: Emitter, model: Any, table: Table) -> Task:
-    """An estimator's nodes, up to the outputs; says which task it is. Raises ModelError for one that has no graph."""
+def emit_estimator(emit: Emitter, model: Any, table: Table) -> Meaning:
+    """An estimator's nodes, up to the outputs; says what they are. Raises ModelError for one that has no graph."""
     kind = type(model).__name__
     matrix = table.numbers(emit, reader=kind)
-    if _is_lightgbm(model):
-        from unisono.models.importers import lightgbm
-
-        names = {f"{place}": Float64 for place in range(len(table))}
-        return lightgbm.emit_model(emit, lightgbm.read(model, names, list(names)), matrix)
-    if _has_several_outputs(model):
-        raise ModelError(f"model: {kind} with several outputs; allowed: one; fit one model an output")
+    for library, adapter in _ADAPTERS.items():
+        if comes_from(model, library):
+            return adapter(emit, model, matrix, len(table))
+    meaning = meaning_of(model)
     if kind in _REGRESSORS:
         scores, link = _REGRESSORS[kind]
-        return _number(emit, link(emit, scores(emit, model, matrix)))
-    if kind in sklearn_trees.PROBABILITIES:
-        return _by_probabilities(emit, model, sklearn_trees.PROBABILITIES[kind](emit, model, matrix))
-    if kind in _CLASSIFIERS and _has_logistic_loss(model):
-        return _by_scores(emit, model, _CLASSIFIERS[kind](emit, model, matrix))
-    return _by_skl2onnx(emit, model, matrix, len(table))
+        _number(emit, link(emit, scores(emit, model, matrix)), meaning.numbers)
+    elif kind in sklearn_trees.PROBABILITIES:
+        _by_probabilities(emit, model, sklearn_trees.PROBABILITIES[kind](emit, model, matrix))
+    elif meaning.scores:
+        _labels_by_scores(emit, meaning, _linear(emit, model, matrix))
+    elif kind in _CLASSIFIERS and _has_logistic_loss(model):
+        _by_scores(emit, model, _CLASSIFIERS[kind](emit, model, matrix))
+    else:
+        _by_skl2onnx(emit, model, matrix, len(table))
+    return meaning
+
+
+def _lightgbm(emit: Emitter, model: Any, matrix: str, width: int) -> Meaning:
+    from unisono.models.importers import lightgbm
+
+    names = {f"{place}": Float64 for place in range(width)}
+    fitted = lightgbm.read(model, names, list(names))
+    return Meaning(lightgbm.emit_model(emit, fitted, matrix), fitted.classes)
+
+
+def _xgboost(emit: Emitter, model: Any, matrix: str, width: int) -> Meaning:
+    from unisono.models.importers import xgboost
+
+    names = {f"{place}": Float64 for place in range(width)}
+    fitted = xgboost.read(model, names, list(names))
+    return Meaning(xgboost.emit_model(emit, fitted, matrix), fitted.classes, numbers=len(fitted.trees.margins))
+
+
+def _catboost(emit: Emitter, model: Any, matrix: str, width: int) -> Meaning:
+    from unisono.models.importers import catboost
+
+    names = {f"{place}": Float64 for place in range(width)}
+    fitted = catboost.read(model, names, list(names))
+    return Meaning(catboost.emit_model(emit, fitted, matrix, {}), fitted.classes, numbers=fitted.outputs)
+
+
+_ADAPTERS = {"lightgbm": _lightgbm, "xgboost": _xgboost, "catboost": _catboost}
+"""Library of a Pipeline's last step that is not scikit-learn's -> what emits it."""
 
 
 def is_of_trees(model: Any) -> bool:
     """Whether an estimator adds up leaves, so that it never says NaN."""
-    return _is_lightgbm(model) or type(model).__name__ in sklearn_trees.ALL
-
-
-def _is_lightgbm(model: Any) -> bool:
-    return any(kind.__module__.startswith("lightgbm.") for kind in type(model).__mro__)
-
-
-def _has_several_outputs(model: Any) -> bool:
-    if hasattr(model, "classes_"):
-        return isinstance(model.classes_, list)
-    return getattr(model, "n_outputs_", 1) != 1 or (np.ndim(getattr(model, "coef_", 0)) == 2 and len(model.coef_) > 1)
+    return any(comes_from(model, library) for library in _ADAPTERS) or type(model).__name__ in sklearn_trees.ALL
 
 
 def _has_logistic_loss(model: Any) -> bool:
@@ -65,12 +85,22 @@ def _has_logistic_loss(model: Any) -> bool:
     return getattr(model, "loss", "log_loss") == "log_loss"
 
 
-def _number(emit: Emitter, column: str) -> Task:
-    emit.rename(emit("Reshape", column, emit.constant(np.array([-1]))), PREDICTION)
-    return "regression"
+def _number(emit: Emitter, column: str, numbers: int) -> None:
+    emit.rename(emit("Reshape", column, emit.constant(np.array([-1, numbers] if numbers > 1 else [-1]))), PREDICTION)
 
 
-def _by_scores(emit: Emitter, model: Any, scores: str) -> Task:
+def _labels_by_scores(emit: Emitter, meaning: Meaning, scores: str) -> None:
+    """The label of the largest score, or the second if its score is above 0; and the scores."""
+    if len(meaning.classes) > 2:
+        emit_labels(emit, emit("ArgMax", scores, axis=1, keepdims=0), meaning.classes)
+        emit.rename(scores, SCORES)
+        return
+    score = emit("Reshape", scores, emit.constant(np.array([-1])))
+    emit_either_label(emit, emit("Greater", score, emit.constant(0.0)), meaning.classes)
+    emit.rename(score, SCORE)
+
+
+def _by_scores(emit: Emitter, model: Any, scores: str) -> None:
     """A sigmoid of one score, or a softmax of many; one model for each of many classes: their sigmoids, normalised."""
     if len(model.classes_) > 2 and type(model).__name__ == "SGDClassifier":
         weights = exponential.sigmoid(emit, scores)
@@ -88,10 +118,9 @@ def _by_scores(emit: Emitter, model: Any, scores: str) -> Task:
     # Some say the second class from 0 on, others above it.
     asks = "GreaterOrEqual" if "Boosting" in type(model).__name__ else "Greater"
     emit_either_label(emit, emit(asks, score, emit.constant(0.0)), class_array(list(model.classes_)))
-    return "binary"
 
 
-def _by_probabilities(emit: Emitter, model: Any, probabilities: str, *, label: str | None = None) -> Task:
+def _by_probabilities(emit: Emitter, model: Any, probabilities: str, *, label: str | None = None) -> None:
     classes = class_array(list(model.classes_))
     if label is None:
         emit_labels(emit, emit("ArgMax", probabilities, axis=1, keepdims=0), classes)
@@ -99,24 +128,20 @@ def _by_probabilities(emit: Emitter, model: Any, probabilities: str, *, label: s
         emit.rename(emit("Reshape", label, emit.constant(np.array([-1]))), PREDICTION)
     if len(classes) > 2:
         emit.rename(probabilities, PROBABILITIES)
-        return "multiclass"
-    emit.rename(emit("Gather", probabilities, emit.constant(np.int64(1)), axis=1), PROBABILITY)
-    return "binary"
+    else:
+        emit.rename(emit("Gather", probabilities, emit.constant(np.int64(1)), axis=1), PROBABILITY)
 
 
-def _by_skl2onnx(emit: Emitter, model: Any, matrix: str, width: int) -> Task:
-    if hasattr(model, "predict_proba"):
-        label, probabilities = emit_by_skl2onnx(emit, model, matrix, width)
+def _by_skl2onnx(emit: Emitter, model: Any, matrix: str, width: int) -> None:
+    outputs, meaning = emit_by_skl2onnx(emit, model, matrix, width), meaning_of(model)
+    if meaning.task == "regression":
+        _number(emit, emit("Cast", outputs[0], to=TensorProto.DOUBLE), meaning.numbers)
+    elif meaning.task == "outputs":
+        emit.rename(emit("Reshape", outputs[0], emit.constant(np.array([-1]))), PREDICTION)
+    else:
         # Some, like SVC, do not say the most probable class.
-        own = label if class_array(list(model.classes_)).dtype in (object, np.int64) else None
-        return _by_probabilities(emit, model, emit("Cast", probabilities, to=TensorProto.DOUBLE), label=own)
-    if hasattr(model, "classes_") or not hasattr(model, "predict"):
-        raise ModelError(
-            f"model: {type(model).__name__} gives no probabilities; allowed: regressors, and classifiers with "
-            "predict_proba; wrap it, e.g. in CalibratedClassifierCV"
-        )
-    (column,) = emit_by_skl2onnx(emit, model, matrix, width)
-    return _number(emit, emit("Cast", column, to=TensorProto.DOUBLE))
+        own = outputs[0] if meaning.classes.dtype in (object, np.int64) else None
+        _by_probabilities(emit, model, emit("Cast", outputs[1], to=TensorProto.DOUBLE), label=own)
 
 
 def _linear(emit: Emitter, model: Any, matrix: str) -> str:
@@ -142,6 +167,9 @@ _LINEAR: tuple[str, ...] = (
     "LassoCV",
     "LinearRegression",
 )
+_LINEAR += ("ARDRegression", "Lars", "LarsCV", "LassoLars", "LassoLarsCV", "LassoLarsIC", "OrthogonalMatchingPursuit")
+_LINEAR += ("OrthogonalMatchingPursuitCV", "PassiveAggressiveRegressor", "TheilSenRegressor")
+_LINEAR += ("MultiTaskElasticNet", "MultiTaskElasticNetCV", "MultiTaskLasso", "MultiTaskLassoCV")
 _LINEAR += ("LinearSVR", "QuantileRegressor", "Ridge", "RidgeCV", "SGDRegressor")
 
 _REGRESSORS: Mapping[str, tuple[Scores, Callable[[Emitter, str], str]]] = {

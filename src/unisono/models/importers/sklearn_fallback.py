@@ -7,6 +7,7 @@ from typing import Any
 from onnx import ModelProto, TensorProto, version_converter
 
 from unisono.models.emit import OPSET, Emitter
+from unisono.models.importers.onnx_trees import replace_all
 from unisono.models.rows import made_up_rows
 from unisono.models.session import Runner
 from unisono.models.steady import steady
@@ -24,7 +25,7 @@ def emit_by_skl2onnx(emit: Emitter, step: Any, matrix: str, width: int) -> list[
     reasons: list[str] = []
     for kind in (TensorProto.DOUBLE, TensorProto.FLOAT):
         try:
-            model = steady(_converted(step, kind, width))
+            model = steady(replace_all(_converted(step, kind, width)))
             run = Runner(model.SerializeToString())
             run(made_up_rows(run))
         except (ModelError, InputError) as error:
@@ -52,7 +53,8 @@ def _converted(step: Any, kind: int, width: int) -> ModelProto:
         )
         return version_converter.convert_version(model, OPSET)
     except Exception as error:  # whatever a converter raises
-        raise ModelError(f"skl2onnx: {one_line(error)}") from error
+        is_unknown = "Unable to find a shape calculator" in str(error)
+        raise ModelError("skl2onnx does not know it" if is_unknown else f"skl2onnx: {one_line(error)}") from error
 
 
 def _inline(emit: Emitter, model: ModelProto, matrix: str) -> list[str]:

@@ -28,8 +28,13 @@ def emit_transformer(emit: Emitter, step: Any, table: Table) -> Table:
         return rule(emit, step, table)
     if hasattr(step, "get_support"):
         return table.select(np.flatnonzero(step.get_support()).tolist())
-    (columns,) = emit_by_skl2onnx(emit, step, table.numbers(emit, reader=type(step).__name__), len(table))
-    return table_of(emit("Cast", columns, to=TensorProto.DOUBLE), len(step.get_feature_names_out()))
+    outputs = emit_by_skl2onnx(emit, step, table.numbers(emit, reader=type(step).__name__), len(table))
+    if len(outputs) > 1 and not hasattr(step, "cluster_centers_"):  # those say labels, then distances
+        raise ModelError(
+            f"model: {type(step).__name__} as a step; allowed: transformers that have a graph; "
+            "use another one, e.g. PCA, or put it at the end"
+        )
+    return table_of(emit("Cast", outputs[-1], to=TensorProto.DOUBLE), len(step.get_feature_names_out()))
 
 
 def _pipeline(emit: Emitter, step: Any, table: Table) -> Table:

@@ -59,9 +59,10 @@ def _mean(emit: Emitter, total: str, model: Any) -> str:
 
 
 def _forest_mean(emit: Emitter, model: Any, matrix: str) -> str:
-    forest = Forest()
+    forest = Forest(model.n_outputs_)
     for one in getattr(model, "estimators_", [model]):
-        _add(forest, one.tree_, one.tree_.value[:, 0, 0])
+        for target in range(forest.targets):
+            _add(forest, one.tree_, one.tree_.value[:, target, 0], target)
     return _mean(emit, forest.emit(emit, _float32(emit, matrix)), model)
 
 
