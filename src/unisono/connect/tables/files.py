@@ -142,7 +142,7 @@ def refuse_other_columns(name: str, there: Sequence[str], ours: Sequence[str]) -
     if odd:
         raise InputError(
             f"{name}: it has other columns than the new rows ({listing(odd)}); allowed: the same columns "
-            f"({listing(ours)}); write to another place, or leave out --only-new to write all rows anew"
+            f"({listing(ours)}); write to another table, or choose columns with --keep"
         )
 
 

@@ -53,8 +53,7 @@ class FolderSink:
 
     def stamp(self) -> str | None:
         """See `Sink`."""
-        files = [(self.path, self.path.stat())] if self.path.is_dir() else []
-        return "".join(f"{stat.st_ino}-{stat.st_mtime_ns}" for _, stat in files) or None
+        return _stamp(self.path) if self.path.is_dir() else None
 
     def check(self, schema: pl.Schema, *, append: bool) -> None:
         """See `Sink`."""
@@ -77,8 +76,7 @@ class FolderSink:
                 for file in self._fill(staged, partial):
                     sync_file(file)
                 sync_directory(partial)
-                stat = partial.stat()
-                announce(f"{stat.st_ino}-{stat.st_mtime_ns}")
+                announce(_stamp(partial))
                 swap(partial, self.path)
                 sync_directory(self.path.parent)
         finally:
@@ -92,6 +90,12 @@ class FolderSink:
             target = partial / f"part-{number:06}.parquet"
             pl.scan_ipc(list(staged.parts[start : start + PARTS_A_FILE])).sink_parquet(target, maintain_order=True)
             yield target
+
+
+def _stamp(folder: Path) -> str:
+    """Inode and time of the last change of its entries; a rename changes neither."""
+    stat = folder.stat()
+    return f"{stat.st_ino}-{stat.st_mtime_ns}"
 
 
 def swap(new: Path, old: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -91,27 +92,17 @@ class StoredRows:
                     yield cursor.take(span.first, span.rows)
 
 
-class _opened:  # noqa: N801 - reads as a function
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     """A Parquet file; whatever its library says of it is said as an InputError."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> Any:
-        try:
-            self._file = pq.ParquetFile(self._path, memory_map=False, pre_buffer=False, buffer_size=1 << 20)
-        except (pa.ArrowException, OSError) as error:
-            raise self._unreadable(error) from error
-        return self._file
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._file.close()
-        if isinstance(error, pa.ArrowException | OSError):
-            raise self._unreadable(error) from error
-
-    def _unreadable(self, error: BaseException) -> InputError:
+    try:
+        with pq.ParquetFile(path, memory_map=False, pre_buffer=False, buffer_size=1 << 20) as file:
+            yield file
+    except (pa.ArrowException, OSError) as error:
         seen = one_line(error)
-        return InputError(f"{self._path}: not readable ({seen}); allowed: a sound Parquet file; restore or convert it")
+        raise InputError(
+            f"{path}: not readable ({seen}); allowed: a sound Parquet file; restore or convert it"
+        ) from error
 
 
 class _Cursor:
