@@ -45,14 +45,15 @@ def prepare(folder: Path = DATA) -> dict[str, int]:
     summary = folder / SUMMARY
     if summary.exists():
         known = json.loads(summary.read_text())
-        if known["format"] == _FORMAT and known["archive"] == archive.SHA256:
+        if known["format"] == _FORMAT and known["archive"] == archive.ARCHIVE.sha256:
             return dict(known["counts"])
-    raw = archive.read(archive.fetch(folder))
+    raw = archive.read(archive.ARCHIVE.fetch(folder))
     tables, counts = build(raw)
     for name, table in tables.items():
         _replace(folder / f"{name}.parquet", table)
     # Last, so that it stands for complete files.
-    summary.write_text(json.dumps({"format": _FORMAT, "archive": archive.SHA256, "counts": counts}, indent=1) + "\n")
+    known = {"format": _FORMAT, "archive": archive.ARCHIVE.sha256, "counts": counts}
+    summary.write_text(json.dumps(known, indent=1) + "\n")
     return counts
 
 

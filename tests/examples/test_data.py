@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from examples.archives import Archive, ArchiveError
 from examples.flights import archive
 from examples.flights.data import UNKNOWN_PLANE, build, prepare
 from examples.flights.definitions import delay
@@ -92,13 +93,13 @@ def test_files_that_are_there_are_not_made_again(tmp_path: Path, monkeypatch: py
         reads.append(path)
         return raw.tables({})
 
-    monkeypatch.setattr(archive, "fetch", lambda folder: folder)
+    monkeypatch.setattr(Archive, "fetch", lambda own, folder: folder)
     monkeypatch.setattr(archive, "read", read)
     assert prepare(tmp_path) == prepare(tmp_path)
     assert len(reads) == 1
 
 
 def test_another_archive_is_refused(tmp_path: Path) -> None:
-    (tmp_path / archive.FILE).write_bytes(b"not the archive")
-    with pytest.raises(archive.ArchiveError, match="sha256"):
-        archive.fetch(tmp_path)
+    (tmp_path / archive.ARCHIVE.file).write_bytes(b"not the archive")
+    with pytest.raises(ArchiveError, match="sha256"):
+        archive.ARCHIVE.fetch(tmp_path)
