@@ -59,6 +59,14 @@ def test_a_text_becomes_ids_with_a_first_and_a_last_and_no_more_than_the_length(
     assert made.ids("a a a a a a a a") == [2, 4, 4, 4, 4, 3]
 
 
+def test_a_text_that_has_no_token_is_refused() -> None:
+    lacking = {**document()["model"], "vocab": {"[CLS]": 2, "[SEP]": 3}, "type": "WordLevel"}
+    made = tokenizer(model={name: lacking[name] for name in ("type", "vocab", "unk_token")})
+    assert made.ids("") == [2, 3]
+    with pytest.raises(un.ModelError, match=r"tokenizer: .*; allowed: one with tokens for every text; register"):
+        made.ids("film")
+
+
 def test_a_column_keeps_each_length() -> None:
     column = tokenizer().column(["films", "", "a"])
     assert [row.tolist() for row in column] == [[2, 6, 7, 3], [2, 3], [2, 4, 3]]
@@ -82,6 +90,8 @@ def changed(part: str, name: str, value: object) -> Callable[[], Document]:
     return lambda: {**document(), part: {**document()[part], name: value}}
 
 
+_DOUBLED = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
+
 UNSOUND: dict[str, tuple[Callable[[], object], str]] = {
     "no object": (lambda: [1], "allowed: a JSON object"),
     "an unknown part": (lambda: {**document(), "code": "import os"}, '"code" in it; allowed: added_tokens'),
@@ -102,6 +112,11 @@ UNSOUND: dict[str, tuple[Callable[[], object], str]] = {
         lambda: {**document(), "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "a" * 1001}}},
         "a pattern of 1001 characters; allowed: 1000",
     ),
+    "replacements that multiply": (
+        lambda: {**document(), "normalizer": {"type": "Sequence", "normalizers": [_DOUBLED] * 7}},
+        "a normalizer that can make a text 2187 times as long; allowed: 64 times",
+    ),
+    "what the library panics at": (changed("post_processor", "special_tokens", {}), "allowed: "),
     "what the library refuses": (changed("model", "vocab", [1]), "allowed: a tokenizer.json"),
     "no first or last token": (
         lambda: {**document(), "post_processor": None},

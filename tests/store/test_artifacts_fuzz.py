@@ -1,7 +1,7 @@
 """Artifacts changed at random: refused or accepted, but never a crash, a hang or a written file.
 
 What is accepted is run as well, each in a process of its own, since it is a library in C++ that runs it.
-UNISONO_ROUNDS: quick tries 100, test 400, soak 10,000 new ones.
+UNISONO_ROUNDS: quick tries 100, test 300, soak 10,000 new ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.store.careful_runner import run_carefully
 from tests.store.mutations import bases, mutant
 
 ROUNDS = os.environ.get("UNISONO_ROUNDS", "test")
-MUTANTS = {"quick": 100, "test": 400, "soak": 10_000}[ROUNDS]
+MUTANTS = {"quick": 100, "test": 300, "soak": 10_000}[ROUNDS]
 SEED = int.from_bytes(os.urandom(4), "little") if ROUNDS == "soak" else 7
 AT_ONCE = 1000
 

@@ -43,6 +43,7 @@ _STEPS = {
 }
 _NESTED = ("normalizers", "pretokenizers", "processors")
 _MOST_PATTERN = 1000  # characters of a regular expression
+_MOST_GROWTH = 64  # of a text, by what is put in the place of something else
 
 
 class Tokenizer:
@@ -68,7 +69,9 @@ class Tokenizer:
         """The token ids of one text: 1 to `length` of them. Raises ModelError if the tokenizer cannot say any."""
         try:
             found: list[int] = self._encode(text[: self._characters]).ids
-        except Exception as error:  # as of a vocabulary without a token for what is unknown
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # as of a vocabulary without a token that is needed; panics are no Exception
             raise _refused(one_line(error), "one with tokens for every text") from error
         return found
 
@@ -109,6 +112,8 @@ def _faults(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"dropout {model['dropout']}", "null: the same ids for the same text"
     for part, allowed in _STEPS.items():
         yield from _faults_of_step(part, document.get(part), allowed.split())
+    if (growth := _growth(document.get("normalizer"))) > _MOST_GROWTH:
+        yield f"a normalizer that can make a text {growth} times as long", f"{_MOST_GROWTH} times"
 
 
 def _is_truncation(value: object) -> bool:
@@ -132,6 +137,17 @@ def _faults_of_step(part: str, step: object, allowed: Sequence[str]) -> Iterator
         inner = step.get(name)
         for one in inner if isinstance(inner, list) else ():
             yield from _faults_of_step(part, one, allowed)
+
+
+def _growth(step: object) -> int:
+    """How many times as long its replacements can make a text: they follow each other, so their lengths multiply."""
+    if not isinstance(step, dict):
+        return 1
+    content, inner = step.get("content"), step.get("normalizers")
+    growth = 1 + len(content) if isinstance(content, str) and content else 1
+    for one in inner if isinstance(inner, list) else ():
+        growth *= _growth(one)
+    return growth
 
 
 def _built(content: bytes) -> Any:
