@@ -95,6 +95,7 @@ def register(
     folder: of the project, whose commit the lineage names.
     """
     given = given_metrics(terms.metrics)
+    _check_key(terms.key)
     progress("importing", 0, None)
     imported = import_model(model, inputs=ready.inputs, columns=terms.columns)
     graph = build_graph(ready.spec, ready.transforms, imported, ready.feature_names)
@@ -147,6 +148,14 @@ def _metrics(
     outputs = Session(graph.onnx).run(graph.features_of(known), graph.encode(known, "sample"))
     values, note = metrics_of(graph.task, graph.classes, outputs, known.get_column(label).to_list())
     return MetricsJson(FORMAT, label, known.height, values, given, note)
+
+
+def _check_key(key: bytes | None) -> None:
+    """Raises InputError before any work is done, if this cannot sign."""
+    if key is not None:
+        from unisono.store.artifacts.signing import public_of
+
+        public_of(key)
 
 
 def _signed(artifact: Artifact, key: bytes | None) -> Artifact:

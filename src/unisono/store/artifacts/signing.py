@@ -108,7 +108,7 @@ def _private_key(pem: bytes, password: bytes | None) -> ed25519.Ed25519PrivateKe
 
 
 def _no_key(kind: str, seen: str) -> InputError:
-    return InputError(f"{kind} key: {seen}; allowed: an Ed25519 key in a PEM file; make one with `unisono keys`")
+    return InputError(f"{kind} key: {seen}; allowed: an Ed25519 key in a PEM file; make one with `unisono keys new`")
 
 
 def _library() -> ModuleType:
