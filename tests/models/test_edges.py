@@ -11,14 +11,21 @@ import lightgbm
 import numpy as np
 import polars as pl
 import pytest
+from onnx import TensorProto
 from sklearn import linear_model, neural_network, tree
 
 import unisono as un
 from tests.models.plants import at, changed_constant, changed_trees
 from tests.models.samples import available, calendar, graph_of, one_column_model, predictor, view
-from unisono.models import ImportedModel, PredictorGraph, Session, import_model, trace, verify
+from unisono.models import ImportedModel, PredictorGraph, Session, build_graph, import_model, trace, verify
+from unisono.models.columns import encode
+from unisono.models.emit import Emitter, value
+from unisono.models.importers.base import Block
+from unisono.models.names import PREDICTION
 from unisono.models.session import same_bits
 from unisono.models.verifying.edges import edge_rows
+from unisono.models.verifying.values import edges_of, stored
+from unisono.spec.types import DType
 
 NUMBERS = ["dist", "by_carrier__late_mean_1h", "seats", "weekend"]
 
@@ -197,3 +204,60 @@ def test_every_dtype_has_its_edges(rows: pl.DataFrame) -> None:
     assert dist.null_count() > 0 and dist.is_nan().any() and dist.is_infinite().any()
     assert dist.is_in([1e300, 5e-324, 0.1]).sum() >= 3
     assert "-0.0" in map(str, dist.to_list())
+
+
+# Images and texts
+
+
+def brightest() -> ImportedModel:
+    """A model that says the largest number of an image."""
+    emit = Emitter()
+    largest = emit(
+        "ReduceMax", emit("Cast", "image", to=TensorProto.DOUBLE), emit.constant(np.array([1, 2])), keepdims=0
+    )
+    emit.rename(largest, PREDICTION)
+    graph = emit.model([value("image", np.uint8, "N", 3, 4)], [value(PREDICTION, np.float64, "N")])
+    return ImportedModel(
+        task="regression",
+        classes=(),
+        blocks=(Block("image", ("image",), kind="tensor"),),
+        graph=graph.SerializeToString(),
+        library="test",
+        finite=True,
+        answer=lambda rows: {PREDICTION: rows["image"].to_numpy().reshape(rows.height, -1).max(axis=1).astype(float)},
+    )
+
+
+def test_images_have_edges_and_an_error_far_from_the_sample_is_found() -> None:
+    spec = un.Predictor("bright", request={"image": un.Tensor("UInt8", (3, 4))}, time="at", features=())
+    numbers = np.random.default_rng(1).integers(10, 50, (5, 3, 4), np.uint8)
+    sample = pl.DataFrame({"image": pl.Series(numbers, dtype=pl.Array(pl.UInt8, (3, 4)))})
+    model = brightest()
+    graph = build_graph(spec, (), model, ())
+    found = verify(graph, model, sample)
+    assert found.is_equal and found.edges > 10 and found.beyond is None
+
+    def seven_bits(rows: pl.DataFrame) -> Any:
+        return {PREDICTION: np.minimum(model.answer(rows)[PREDICTION], 127.0)}
+
+    with pytest.raises(un.ModelError, match=r"edge row \d+ \(large\), prediction: the graph says 255.0, the model 127"):
+        verify(graph, ImportedModel(**{**fields(model), "answer": seven_bits}), sample)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "column", "among"),
+    [
+        (un.String, pl.Series(["a", "a", "B"]), ["", "A", "日本語"]),
+        (un.Int64, pl.Series([3, 8]), [0, 9, 2**63 - 1]),
+        (un.Decimal(places=2), pl.Series([0.25, 8.0]), [0.0, 0.01, 0.26]),
+        (un.Bool, pl.Series([True]), [True, False]),
+        (un.Timestamp, pl.Series([86_400_000_001]), [0, -1, 86_399_999_999, 253_402_300_799_999_999]),
+    ],
+    ids=str,
+)
+def test_every_value_at_an_edge_is_one_that_the_dtype_has(dtype: DType, column: pl.Series, among: list[Any]) -> None:
+    values = [edge.value for edge in edges_of(column, dtype)]
+    assert None in values and all(one in values for one in among)
+    made = stored("x", values, dtype)
+    kept, nulls = encode(made, dtype, place="edges")
+    assert len(kept) == len(values) and nulls.sum() == values.count(None)
