@@ -85,4 +85,5 @@ def _judge_graph(place: str, graph: bytes) -> None:
     try:
         judge_graph(graph)
     except ModelError as error:
-        raise refused(f"{place}: {error.args[0]}", "a graph that unisono makes") from error
+        seen, _, allowed = str(error).partition("; allowed: ")
+        raise refused(f"{place}: {seen}", allowed.rpartition("; ")[0]) from error
