@@ -73,6 +73,7 @@ def open_native(graph: bytes, setting: Setting = OURS) -> Any:
     options.enable_cpu_mem_arena = False  # never gives back what the largest batch took; costs nothing
     options.log_severity_level = _FATAL_ONLY
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # not what its first bytes look like
     onnxruntime.disable_telemetry_events()
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
