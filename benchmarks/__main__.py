@@ -19,7 +19,8 @@ def commands(events: int) -> list[list[str]]:
     """Arguments of `python -m`, in the order of the tables."""
     size = [] if events == EVENTS else ["--events", str(events)]
     shaped = [[f"benchmarks.{name}", "--values", kind] for name in ("frame", "stream", "read") for kind in VALUES]
-    return [[*command, *size] for command in shaped] + [["benchmarks.imports"]]
+    others = [[f"benchmarks.{name}"] for name in ("batch", "engines", "registry", "imports")]
+    return [[*command, *size] for command in shaped] + others
 
 
 def main() -> None:

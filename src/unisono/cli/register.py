@@ -71,7 +71,10 @@ def register(
     ] = None,
     metric: Annotated[
         tuple[str, ...],
-        option("NAME=VALUE", "A metric of your own, to be kept with the version. May be given more than once."),
+        option(
+            "NAME=VALUE",
+            "A metric of your own, to be kept with the version; may be given more than once. Default: none but ours.",
+        ),
         Parameter(negative=""),
     ] = (),
     sign: Annotated[
