@@ -194,7 +194,7 @@ def test_a_folder_of_mlflow_is_opened_with_the_warning(home: Path, capsys: pytes
     pytest.importorskip("yaml")
     folder = home / "model"
     folder.mkdir()
-    with pytest.raises(ModelError, match="a folder without an MLmodel; allowed: one that MLflow wrote"):
+    with pytest.raises(ModelError, match=r"a folder without an MLmodel or a config\.json; allowed: one that MLflow"):
         open_model(folder, home)
     (folder / "model.pkl").write_bytes(pickle.dumps({"a": 1}))
     (folder / "MLmodel").write_text("flavors: {sklearn: {pickled_model: model.pkl}}\n")
@@ -205,7 +205,7 @@ def test_a_folder_of_mlflow_is_opened_with_the_warning(home: Path, capsys: pytes
 
 def test_a_file_of_another_kind_or_that_is_not_there_is_refused(home: Path) -> None:
     kinds = r"\(.txt, .json, .ubj, .cbm, .onnx, .pkl, .pickle, .joblib\)"
-    allowed = rf"MODULE:FUNCTION, FILE.py:FUNCTION, a file {kinds}, or a folder of MLflow"
+    allowed = rf"MODULE:FUNCTION, FILE.py:FUNCTION, a file {kinds}, or a folder of MLflow or save_pretrained"
     with pytest.raises(ModelError, match=f"a file of another kind; allowed: {allowed}"):
         open_model(Path("model.h5"), home)
     (home / "model.txt").write_bytes(b"tree")

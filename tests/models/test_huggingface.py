@@ -247,3 +247,13 @@ def test_a_folder_that_holds_no_model_is_refused(tmp_path: Path) -> None:
         un.ModelError, match=r"allowed: a folder with config\.json, model\.safetensors and tokenizer\.json"
     ):
         imported(tmp_path)
+
+
+def test_the_command_line_takes_such_a_folder(tmp_path: Path) -> None:
+    from unisono.cli.fitted import open_model
+
+    (tmp_path / "config.json").write_text("{}")
+    assert open_model(tmp_path, tmp_path) == tmp_path
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(un.ModelError, match=r"a folder without an MLmodel or a config\.json"):
+        open_model(tmp_path, tmp_path)

@@ -56,12 +56,17 @@ def training_of(reference: str, home: Path) -> Training | None:
 
 def open_model(path: Path, home: Path) -> object:
     """The fitted model in a file or a folder. Raises ModelError if there is none, or no way to open it."""
+    if not is_known(path) and (path / "config.json").is_file():  # of save_pretrained; its importer opens it
+        return path
     if not (is_known(path) or path.is_dir()):
-        allowed = f"MODULE:FUNCTION, FILE.py:FUNCTION, a file ({listing(KINDS)}), or a folder of MLflow"
+        allowed = (
+            f"MODULE:FUNCTION, FILE.py:FUNCTION, a file ({listing(KINDS)}), or a folder of MLflow or save_pretrained"
+        )
         raise ModelError(f'model "{path}": a file of another kind; allowed: {allowed}; convert it, or name a function')
     if path.is_dir() and not is_known(path):
         raise ModelError(
-            f'model "{path}": a folder without an MLmodel; allowed: one that MLflow wrote; correct the path'
+            f'model "{path}": a folder without an MLmodel or a config.json; allowed: one that MLflow or '
+            "save_pretrained wrote; correct the path"
         )
     if not path.exists():
         inside = home / path

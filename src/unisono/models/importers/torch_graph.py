@@ -53,7 +53,6 @@ class Meaning:
     task:    as of an ImportedModel.
     classes: the labels in order; empty where there are none.
     names:   of the outputs, for the task "outputs".
-    columns: numbers a row, of a regression: 0 is one that has no axis of its own.
     """
 
     task: Task
