@@ -16,6 +16,7 @@ def open_registry(root: Path, config: Config) -> Registry:
 
     Raises StoreError if it cannot be reached, or a file with a trusted key cannot be read.
     """
+    root = root.resolve()  # what is relative below is so to the project's folder, not to the current one
     place, store = config.registry, root / config.store
     url = place.url or str(store / "registry.sqlite")
     artifacts = place.artifacts or str(store / "artifacts")
