@@ -15,13 +15,18 @@ import polars as pl
 import pytest
 
 import unisono as un
-from tests.matrix import models_files, models_sklearn, models_trees
+from tests.matrix import models_files, models_neural, models_sklearn, models_trees
 from tests.matrix.case import KINDS, TIME, Builder, Case
 from unisono.drivers.project import Project
 
 pytestmark = pytest.mark.slow
 
-MODELS: Mapping[str, Builder] = {**models_sklearn.MODELS, **models_trees.MODELS, **models_files.MODELS}
+MODELS: Mapping[str, Builder] = {
+    **models_sklearn.MODELS,
+    **models_trees.MODELS,
+    **models_files.MODELS,
+    **models_neural.MODELS,
+}
 DEFINITIONS = f"""
 import json
 from pathlib import Path
