@@ -91,7 +91,8 @@ def scores(folder: Path, sentences: Path) -> pl.DataFrame:
         str(out),
     )
     ratings = data.rated(data.read(data.ARCHIVE.fetch(data.DATA)))
-    return pl.read_parquet(out).join(ratings.select("id", "positive", "held_out"), on="id", maintain_order="left")
+    found = pl.read_parquet(out).cast({"id": pl.Int64})  # of a column that no schema names, CSV has the text
+    return found.join(ratings.select("id", "positive", "held_out"), on="id", maintain_order="left")
 
 
 def accuracy(table: pl.DataFrame) -> float:
