@@ -76,6 +76,29 @@ def test_every_sink_gets_every_row_and_gives_it_back_as_a_source(
     assert same_bits(answered.sort(answered.columns), expected.sort(expected.columns))
 
 
+@pytest.mark.parametrize(
+    ("source", "sink"),
+    [
+        ("asked/one.parquet", "asked/one.parquet"),
+        ("asked/one.parquet", "asked/../asked/one.parquet"),
+        ("asked/one.parquet", "asked/"),
+        ("asked/", "asked/scores.parquet"),
+        ("*/one.parquet", "asked/one.parquet"),
+        ("delta:deltas", "deltas/"),
+        ("sqlite:///shop.db#asked", "sqlite:///shop.db#asked"),
+    ],
+)
+def test_a_sink_that_would_change_what_is_read_is_refused(project: Project, source: str, sink: str) -> None:
+    requests = project.requests("risk")
+    Path("asked").mkdir()
+    requests.write_parquet("asked/one.parquet")
+    requests.write_delta("deltas")
+    with pytest.raises(un.InputError, match="which is read, and would change it; allowed: a table beside it"):
+        run_batch(project, "risk", source, sink)
+    assert same_bits(pl.read_parquet("asked/one.parquet"), requests)
+    assert run_batch(project, "risk", "asked/*.parquet", "scores.parquet").new_rows == requests.height
+
+
 def test_rows_keep_their_order_over_parts_files_and_row_groups(project: Project, expected: pl.DataFrame) -> None:
     requests = project.requests("risk")
     Path("in").mkdir()

@@ -14,9 +14,22 @@ from typing import Any
 
 from unisono.connect.tables.address import Address, parse_address
 from unisono.connect.tables.base import Announce, Sink, Source, Staged
+from unisono.connect.tables.overlap import overlaps
 from unisono.connect.tables.stored import Span, StoredRows
+from unisono.spec.errors import InputError
 
-__all__ = ["Address", "Announce", "Sink", "Source", "Span", "Staged", "StoredRows", "open_sink", "open_source"]
+__all__ = [
+    "Address",
+    "Announce",
+    "Sink",
+    "Source",
+    "Span",
+    "Staged",
+    "StoredRows",
+    "open_sink",
+    "open_source",
+    "refuse_overlap",
+]
 
 SOURCES_GROUP = "unisono.sources"
 SINKS_GROUP = "unisono.sinks"
@@ -52,6 +65,17 @@ def open_sink(where: str | Path) -> Sink:
     address = parse_address(where, places)
     sink: Sink = _load(places[address.kind])(address)
     return sink
+
+
+def refuse_overlap(source: str | Path, sink: str | Path) -> None:
+    """Raises InputError if writing the one table would change the other, which is read."""
+    read = parse_address(source, _places(SOURCES_GROUP, _SOURCES))
+    written = parse_address(sink, _places(SINKS_GROUP, _SINKS))
+    if overlaps(read, written):
+        raise InputError(
+            f"{sink}: is, holds or lies in {source}, which is read, and would change it; allowed: a table beside it; "
+            "write elsewhere"
+        )
 
 
 def _places(group: str, ours: Mapping[str, str]) -> Mapping[str, str]:

@@ -87,6 +87,8 @@ def _guess(written: str) -> str:
     return SPELLINGS.get(suffix, suffix)
 
 
-def is_pattern(where: str) -> bool:
-    """Whether a path stands for several files."""
-    return any(sign in where for sign in _PATTERN)
+def matching(path: Path) -> list[Path]:
+    """The paths that a whole path stands for, in order: itself, or those that fit the pattern."""
+    if not any(sign in str(path) for sign in _PATTERN):
+        return [path]
+    return sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))

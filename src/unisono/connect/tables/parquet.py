@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from unisono.connect.tables.address import Address, is_pattern
+from unisono.connect.tables.address import Address, matching
 from unisono.connect.tables.files import FileSink, look
 from unisono.connect.tables.folder import FolderSink
 from unisono.connect.tables.stored import StoredRows
@@ -40,9 +40,7 @@ def _found(path: Path) -> list[Path]:
     """The files that a path stands for, in the order of their names; hidden ones are none of the table."""
     if path.is_dir():
         return sorted(file for file in path.rglob("*.parquet") if not file.name.startswith((".", "_")))
-    if not is_pattern(str(path)):
-        return [path]
-    return sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    return matching(path)
 
 
 def parquet_sink(address: Address) -> FileSink | FolderSink:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from unisono.connect.tables import Sink, Source, StoredRows, open_sink, open_source
+from unisono.connect.tables import Sink, Source, StoredRows, open_sink, open_source, refuse_overlap
 from unisono.connect.tables.files import copy_in, digest_of, look
 from unisono.drivers.batch.contestants import Contestant, columns_of
 from unisono.drivers.batch.events import events_of
@@ -108,11 +108,13 @@ def run_batch(
     What is done is kept in the project's store until the sink has it: a run that was killed goes on there when the same
     is run again. Memory: a few parts; with `only_new` the sink's keys; with features one column of the events at a
     time, and a block of requests with 128 MB of features, for which the events are passed over once.
-    Raises InputError for rows that do not fit, with file, row and column; StoreError if something cannot be read or
-    written, or another run writes the sink. Nothing is published then.
+    Raises InputError for rows that do not fit, with file, row and column, and for a sink that is what is read;
+    StoreError if something cannot be read or written, or another run writes the sink. Nothing is published then.
     """
     names = [predictors] if isinstance(predictors, str) else list(dict.fromkeys(predictors))
-    given, target = _source(project, names, source), open_sink(sink)
+    where = project.request_file(names[0]) if source is None else source
+    given, target = open_source(where), open_sink(sink)
+    refuse_overlap(where, sink)
     job = _Job(
         project=project,
         names=names,
@@ -298,10 +300,6 @@ class _Job:
             is_repeated=not parts,
             engines=engines,
         )
-
-
-def _source(project: Project, names: Sequence[str], source: str | Path | None) -> Source:
-    return open_source(project.request_file(names[0]) if source is None else source)
 
 
 def _refuse_missing(columns: Sequence[str], table: StoredRows) -> None:
