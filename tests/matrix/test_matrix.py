@@ -19,7 +19,7 @@ from tests.matrix import models_files, models_neural, models_sklearn, models_tre
 from tests.matrix.case import KINDS, TIME, Builder, Case
 from unisono.drivers.project import Project
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 MODELS: Mapping[str, Builder] = {
     **models_sklearn.MODELS,

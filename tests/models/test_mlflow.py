@@ -118,10 +118,11 @@ def test_the_class_that_was_saved_answers(rows: pl.DataFrame, tmp_path: Path) ->
         assert import_model(folder, inputs=INPUTS).classes == classes
 
 
-def test_skops_is_read_where_it_is_installed(rows: pl.DataFrame, tmp_path: Path) -> None:
-    pytest.importorskip("skops")
-    folder = save("sklearn", _sklearn(rows), tmp_path / "model", rows)
-    imported = import_model(folder, inputs=INPUTS)
+def test_skops_is_read_as_far_as_the_folder_trusts_it(rows: pl.DataFrame, tmp_path: Path) -> None:
+    trusted = ["sklearn.tree._tree.Tree"]
+    folder = save("sklearn", _sklearn(rows), tmp_path / "model", rows, skops_trusted_types=trusted)
+    with pytest.warns(UserWarning, match="is a skops file that trusts sklearn.tree._tree.Tree"):
+        imported = import_model(folder, inputs=INPUTS)
     assert verify(graph_of(imported), imported, known(rows)).is_equal
 
 

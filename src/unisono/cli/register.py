@@ -47,7 +47,8 @@ def register(
         str,
         Parameter(
             help="MODULE:FUNCTION or FILE.py:FUNCTION, called with the training frame and returning a fitted model; "
-            "or a file: LightGBM text (.txt), pickle (.pkl, .pickle), joblib (.joblib)."
+            "or a file: LightGBM text (.txt), XGBoost (.json, .ubj), CatBoost (.cbm, .json), ONNX (.onnx), pickle "
+            "(.pkl, .pickle), joblib (.joblib); or a folder: of MLflow, or what save_pretrained wrote."
         ),
     ],
     /,

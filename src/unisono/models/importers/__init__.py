@@ -43,7 +43,8 @@ def _load(place: str) -> Importer:
 def import_model(model: object, *, inputs: Mapping[str, DType], columns: Sequence[str] | None = None) -> ImportedModel:
     """A fitted model as a graph.
 
-    model:   a LightGBM Booster, LGBMClassifier or LGBMRegressor; a scikit-learn estimator or Pipeline.
+    model:   of scikit-learn, LightGBM, XGBoost, CatBoost, PyTorch or Hugging Face (with its tokenizer), or an ONNX
+             model; docs/models.md says which of each.
     inputs:  every column that it could have been fitted on (request, features, derived), with dtypes.
     columns: the names of its columns in training order, for a model that was fitted on a bare matrix and knows none.
 
