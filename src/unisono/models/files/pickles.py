@@ -28,7 +28,7 @@ def read_joblib(path: Path) -> Any:
 def read_skops(path: Path, trusted: Sequence[str]) -> Any:
     """What is in a file that `skops.io.dump` wrote; of the types that are named, code is run. Raises ModelError."""
     try:
-        from skops.io import load  # type: ignore[import-not-found]
+        from skops.io import load
     except ImportError as error:
         raise not_installed(path, "skops", "skops") from error
     return load(path, trusted=list(trusted))
