@@ -36,9 +36,9 @@ SINKS_GROUP = "unisono.sinks"
 
 # The same as the entry points of this package, for a source tree that is not installed.
 _SOURCES = {
-    "csv": "unisono.connect.tables.csv:CsvSource",
+    "csv": "unisono.connect.tables.csv:csv_source",
     "delta": "unisono.connect.tables.delta:DeltaSource",
-    "ndjson": "unisono.connect.tables.ndjson:NdjsonSource",
+    "ndjson": "unisono.connect.tables.ndjson:ndjson_source",
     "parquet": "unisono.connect.tables.parquet:ParquetSource",
     "sql": "unisono.connect.tables.sql_source:SqlSource",
 }

@@ -8,29 +8,13 @@ import polars as pl
 import polars.selectors as cs
 
 from unisono.connect.tables.address import Address
-from unisono.connect.tables.files import INSTANT, FileSink, copied, copy_frame, look, refuse_absent
-from unisono.connect.tables.stored import StoredRows
+from unisono.connect.tables.files import INSTANT, FileSink
+from unisono.connect.tables.text import TextSource
 
 
-class CsvSource:
-    """A CSV file with a line of names. It is copied, since a row of text cannot be found without all before it."""
-
-    def __init__(self, address: Address) -> None:
-        self._path = address.path
-        self.name = str(address)
-
-    def snapshot(self) -> str | None:
-        """See `Source`."""
-        refuse_absent(self._path)
-        return look([self._path])
-
-    def open(self, folder: Path) -> StoredRows:
-        """See `Source`."""
-        refuse_absent(self._path)
-        return copied(self.name, folder, look([self._path]), self._copy)
-
-    def _copy(self, target: Path) -> None:
-        copy_frame(_scan(self._path), self.name, target)
+def csv_source(address: Address) -> TextSource:
+    """A CSV file with a line of names."""
+    return TextSource(address, _scan)
 
 
 def csv_sink(address: Address) -> FileSink:
