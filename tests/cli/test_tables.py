@@ -76,5 +76,8 @@ def test_many_columns_and_no_rows_are_shown(monkeypatch: pytest.MonkeyPatch) -> 
     table = pl.DataFrame({f"column_{index}": [] for index in range(100)})
     shown = tables.shown(table)
     assert shown.startswith("0 rows, 100 columns")
-    assert shown.endswith(f"... and {100 - tables.COLUMNS_SHOWN} columns more")
+    assert len(shown.splitlines()) == 1 + tables.COLUMNS_SHOWN + 1
+    assert f"\n  ... {100 - tables.COLUMNS_SHOWN} columns more ...\n" in shown
+    assert shown.splitlines()[1].split()[0] == "column_0"
+    assert shown.splitlines()[-1].split()[0] == "column_99", "the last are the outputs: they are what was asked for"
     assert tables.shown(pl.DataFrame()) == "0 rows, 0 columns; the last rows:"

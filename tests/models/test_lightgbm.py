@@ -244,3 +244,9 @@ def test_what_has_no_graph_is_refused(rows: pl.DataFrame, parameters: Mapping[st
 def test_what_no_importer_knows_is_refused() -> None:
     with pytest.raises(un.ModelError, match=r'model: "builtins.dict"; allowed: models of lightgbm, .*sklearn'):
         import_model({}, inputs=INPUTS)
+
+
+@pytest.mark.parametrize("model", [lightgbm.LGBMRegressor(), lightgbm.LGBMClassifier(), lightgbm.LGBMRanker()])
+def test_a_model_that_was_never_fitted_is_refused(model: object) -> None:
+    with pytest.raises(un.ModelError, match=r"model: LGBM\w+ is not fitted; allowed: a fitted one; call fit"):
+        import_model(model, inputs={"x": un.Float64})

@@ -6,6 +6,7 @@ MODULE:FUNCTION and FILE.py:FUNCTION are called with the training frame; files a
 from __future__ import annotations
 
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -130,12 +131,12 @@ def _place(error: Exception) -> str:
     """The last line of the user's own files that was being run."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" ({error.filename}, line {error.lineno})"
-    own = Path(__file__).parent
+    others = {Path(__file__).parents[1], Path(sysconfig.get_path("stdlib"))}
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
         if Path(frame.filename).is_file()
-        and own not in Path(frame.filename).parents
+        and others.isdisjoint(Path(frame.filename).parents)
         and "site-packages" not in frame.filename
     ]
     return f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""

@@ -17,7 +17,7 @@ from unisono.spec.errors import InputError, StoreError
 from unisono.spec.wording import listing
 
 ROWS_SHOWN = 3
-COLUMNS_SHOWN = 30
+COLUMNS_SHOWN, LAST_COLUMNS_SHOWN = 30, 6
 
 
 def read_requests(project: Project, predictor: str, path: Path) -> pl.DataFrame:
@@ -62,14 +62,20 @@ _WRITERS: Mapping[str, Callable[[pl.DataFrame, Path], None]] = {".parquet": writ
 
 
 def shown(table: pl.DataFrame) -> str:
-    """A table's size; then a line a column: its name, its type, how much of it is null, what the last rows have."""
+    """A table's size; then a line a column: its name, its type, how much of it is null, what the last rows have.
+
+    Of many columns the first and the last are shown: outputs and labels stand last.
+    """
     size = f"{table.height:,} rows, {table.width:,} columns; the last rows:"
-    lines = [_line(column) for column in table.get_columns()[:COLUMNS_SHOWN]]
+    hidden = max(table.width - COLUMNS_SHOWN, 0)
+    first = table.width - hidden - LAST_COLUMNS_SHOWN if hidden else table.width
+    columns = table.get_columns()
+    lines = [_line(column) for column in [*columns[:first], *columns[first + hidden :]]]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     width = shutil.get_terminal_size().columns
     rows = ["  ".join(map(str.ljust, cells, widths))[: width - 2] for cells in lines]
-    more = table.width - len(lines)
-    return "\n  ".join([size, *rows, *([f"... and {more} columns more"] if more else [])])
+    more = [f"... {hidden} columns more ..."] if hidden else []
+    return "\n  ".join([size, *rows[:first], *more, *rows[first:]])
 
 
 def _line(column: pl.Series) -> tuple[str, ...]:

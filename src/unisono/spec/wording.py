@@ -27,14 +27,22 @@ def quoted(value: object) -> str:
     "6h" 6 (of type int)
     """
     if isinstance(value, str):
-        return f'"{one_line(value, length=60)}"'
+        return f'"{_shortened(_escaped(value), 60)}"'
     text = value.__name__ if isinstance(value, type) else repr(value)
-    return f"{one_line(text, length=60)} (of type {type(value).__name__})"
+    return f"{_shortened(_escaped(text), 60)} (of type {type(value).__name__})"
 
 
 def one_line(message: object, *, length: int = 200) -> str:
-    """What another library says, fit for a fault: on one line, at most `length` characters."""
-    return _shortened(str(message).encode("unicode_escape").decode(), length)
+    """What another library says, fit for a fault: on one line, at most `length` characters.
+
+    >>> one_line("refused\\n\\tIs it running?")
+    'refused Is it running?'
+    """
+    return _shortened(_escaped(" ".join(str(message).split())), length)
+
+
+def _escaped(text: str) -> str:
+    return text.encode("unicode_escape").decode()
 
 
 def _shortened(text: str, length: int) -> str:

@@ -95,6 +95,11 @@ def comes_from(model: object, library: str) -> bool:
     return any(kind.__module__.partition(".")[0] == library for kind in type(model).__mro__)
 
 
+def not_fitted(model: object) -> ModelError:
+    """What is said of a model that was never fitted."""
+    return ModelError(f"model: {type(model).__name__} is not fitted; allowed: a fitted one; call fit")
+
+
 def match_columns(names: Sequence[str], inputs: Mapping[str, DType], columns: Sequence[str] | None) -> tuple[str, ...]:
     """The columns of a model, in training order.
 

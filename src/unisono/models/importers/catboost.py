@@ -33,6 +33,7 @@ from unisono.models.importers.base import (
     labelled,
     match_columns,
     matrix_of,
+    not_fitted,
     outputs_of,
     refuse_other_dtypes,
 )
@@ -113,7 +114,7 @@ class Fitted:
 def read(model: Any, inputs: Mapping[str, DType], columns: Sequence[str] | None) -> Fitted:
     """What is known of a CatBoost model. Raises ModelError."""
     if not model.is_fitted():
-        raise ModelError(f"model: {type(model).__name__} is not fitted; allowed: a fitted one; call fit")
+        raise not_fitted(model)
     if model.get_text_feature_indices() or model.get_embedding_feature_indices():
         raise ModelError(
             "model: text or embedding features; allowed: numbers and categories; "

@@ -28,6 +28,7 @@ from unisono.models.importers.base import (
     emit_labels,
     labelled,
     match_columns,
+    not_fitted,
     outputs_of,
 )
 from unisono.models.importers.categories import Columns, columns_of, emit_matrix, matrix_of
@@ -92,6 +93,8 @@ class Fitted:
 def read(model: Any, inputs: Mapping[str, DType], columns: Sequence[str] | None) -> Fitted:
     """What is known of a LightGBM model. Raises ModelError."""
     booster = getattr(model, "booster_", model)
+    if not hasattr(booster, "dump_model"):
+        raise not_fitted(model)
     dump = booster.dump_model()
     names = match_columns(dump["feature_names"], inputs, columns)
     return Fitted(booster, dump, columns_of(names, inputs, _categories(dump, names)), _classes(model, dump))

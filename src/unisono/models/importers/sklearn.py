@@ -21,12 +21,12 @@ from unisono.models.importers.base import (
     comes_from,
     match_columns,
     matrix_of,
+    not_fitted,
     refuse_other_dtypes,
 )
 from unisono.models.importers.sklearn_estimators import emit_estimator, is_of_trees
 from unisono.models.importers.sklearn_steps import emit_transformer
 from unisono.models.importers.sklearn_table import Column, Table
-from unisono.spec.errors import ModelError
 from unisono.spec.types import DType
 
 _MATRIX = "matrix"
@@ -74,7 +74,7 @@ def _columns(model: Any, inputs: Mapping[str, DType], columns: Sequence[str] | N
         return match_columns([str(name) for name in known], inputs, columns)
     count = getattr(model, "n_features_in_", None)
     if count is None:
-        raise ModelError(f"model: {type(model).__name__} is not fitted; allowed: a fitted one; call fit")
+        raise not_fitted(model)
     return match_columns([f"x{place}" for place in range(count)], inputs, columns)
 
 

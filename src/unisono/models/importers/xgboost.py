@@ -31,6 +31,7 @@ from unisono.models.importers.base import (
     emit_labels,
     labelled,
     match_columns,
+    not_fitted,
     outputs_of,
 )
 from unisono.models.importers.categories import Columns
@@ -140,7 +141,7 @@ def _booster(model: Any) -> Any:
     try:
         booster = model.get_booster() if hasattr(model, "get_booster") else model
     except Exception as error:  # scikit-learn's NotFittedError
-        raise ModelError(f"model: {type(model).__name__} is not fitted; allowed: a fitted one; call fit") from error
+        raise not_fitted(model) from error
     copy = xgboost.Booster({"nthread": 1})
     copy.load_model(booster.save_raw("ubj"))
     return copy
