@@ -51,6 +51,19 @@ def registered(project: Project) -> Registered:
 
 
 @pytest.mark.slow
+def test_a_model_without_names_is_registered_with_columns(project: Project) -> None:
+    (project.root / "bare.py").write_text(TRAIN.replace("fit(table,", "fit(table.to_numpy(),"))
+    model = ("register", "risk", "bare.py:fit", "--no-promote", "--json")
+    refused = unisono(*model, folder=project.root)
+    assert (refused.exit_code, "columns=" in refused.err) == (7, True)
+    wrong = unisono(*model, "--columns", "shop,hour,nope", folder=project.root)
+    assert (wrong.exit_code, '"nope", which is not there' in wrong.err) == (7, True)
+    done = unisono(*model, "--columns", "shop,hour,by_user__count_1h", folder=project.root)
+    assert done.exit_code == 0, done.err
+    assert done.answer["verification"]["is_equal"]
+
+
+@pytest.mark.slow
 def test_a_model_is_registered_on_the_terms_that_were_given(project: Project) -> None:
     terms = ["--metric", "cost=12.5", "--metric", "size=3", "--sign", "key.pem", "--alias", "challenger"]
     done = unisono(

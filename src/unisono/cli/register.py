@@ -62,6 +62,14 @@ def register(
         ),
     ] = None,
     requests: RequestsFile = None,
+    columns: Annotated[
+        str | None,
+        option(
+            "COLUMNS",
+            "The model's inputs in the order it was fitted with, with commas between, for a model that does not know "
+            "their names: of a bare matrix, or most ONNX files. Default: as the model says.",
+        ),
+    ] = None,
     bound: Annotated[
         float | None,
         option(
@@ -125,6 +133,7 @@ def register(
             predictor,
             fitted,
             sample=rows,
+            columns=None if columns is None else columns.split(","),
             bound=bound,
             metrics=given,
             key=key,
