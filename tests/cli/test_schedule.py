@@ -16,6 +16,7 @@ import unisono as un
 from tests.cli.conftest import RunHere
 from tests.cli.shell import finish, running, unisono, wait_until
 from tests.drivers.projects import make_project, register
+from tests.postgres import SECRET, Postgres
 from unisono.drivers.schedule.opening import open_runs
 from unisono.drivers.schedule.scheduler import utc_now
 from unisono.store.runs import Run, State
@@ -74,6 +75,23 @@ def test_schedules_are_listed_with_when_they_come_next(home: Path, run_here: Run
         "when": 'at "0 3 * * *" Europe/Berlin',
         "out": "scores/{date}.parquet",
     }
+
+
+def test_no_password_is_shown(home: Path, run_here: RunHere, postgres: Postgres) -> None:
+    out = f"{postgres.database()}#scores"
+    with (home / "unisono.toml").open("a") as file:
+        file.write(f'[schedules.shop]\npredictor = "risk"\nevery = "@daily"\nout = "{out}"\n')
+    commands = [
+        ("schedule", "list"),
+        ("predict", "risk", "--out", out),
+        ("predict", "risk", "--out", out),
+        ("predict", "risk", "--out", out, "--run-id", "again", "--json"),
+        ("predict", "risk", "--requests", out, "--out", out),
+    ]
+    for command in commands:
+        done = run_here(*command)
+        assert SECRET not in done.out + done.err
+        assert "unisono:***@/" in done.out + done.err
 
 
 def test_what_is_due_is_run_once_and_seen_in_the_history(home: Path, run_here: RunHere) -> None:

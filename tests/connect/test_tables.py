@@ -183,6 +183,9 @@ def test_a_password_is_never_shown(postgres: Postgres) -> None:
     url = postgres.database()
     name = open_sink(f"{url}#t").name
     assert SECRET not in name and "unisono:***@/" in name
+    with pytest.raises(un.InputError, match="no table is named") as refused:
+        open_sink(url)
+    assert SECRET not in str(refused.value) and "unisono:***@/" in str(refused.value)
 
 
 @pytest.mark.parametrize("name", MODULES)

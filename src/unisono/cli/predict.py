@@ -13,6 +13,7 @@ from unisono.cli.answer import Answer
 from unisono.cli.options import COMMON_DEFAULTS, Common, option
 from unisono.cli.progress import progress
 from unisono.cli.schedule import NOW, When, predict_when
+from unisono.spec.wording import without_password
 
 if TYPE_CHECKING:
     from unisono.drivers.batch import BatchReport
@@ -141,7 +142,8 @@ def predict(
             chunk=chunk,
             progress=report,
         )
-    return Answer(_data(names, done, out), _told(done, out))
+    shown = without_password(out)
+    return Answer(_data(names, done, shown), _told(done, shown))
 
 
 def _refuse_with_schedule(options: Mapping[str, object]) -> None:

@@ -18,6 +18,7 @@ from unisono.cli.answer import Answer
 from unisono.cli.options import COMMON_DEFAULTS, Common, option
 from unisono.cli.output import note, warn
 from unisono.spec.errors import InputError
+from unisono.spec.wording import without_password
 
 if TYPE_CHECKING:
     from unisono.drivers.project import Project
@@ -248,5 +249,5 @@ def _row(schedule: Schedule) -> Mapping[str, object]:
         "predictor": schedule.predictor,
         "when": str(when),
         "next": following and following.isoformat(),
-        "out": schedule.out.text,
+        "out": without_password(schedule.out.text),
     }

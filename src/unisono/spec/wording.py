@@ -10,6 +10,7 @@ NAME_ALLOWED = f'a letter, then letters, digits and single "_", at most {MAX_NAM
 
 _NAME = re.compile("[A-Za-z](_?[A-Za-z0-9])*_?")
 _SHOWN_CHOICES = 20
+_PASSWORD = re.compile(r"(://[^:/?#@]*:)[^@]*@")
 
 
 def is_name(value: object) -> bool:
@@ -39,6 +40,15 @@ def one_line(message: object, *, length: int = 200) -> str:
     'refused Is it running?'
     """
     return _shortened(_escaped(" ".join(str(message).split())), length)
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown; anything else as it is.
+
+    >>> without_password("postgresql://me:secret@host/shop#scores"), without_password("scores.csv")
+    ('postgresql://me:***@host/shop#scores', 'scores.csv')
+    """
+    return _PASSWORD.sub(r"\1***@", url)
 
 
 def _escaped(text: str) -> str:

@@ -16,7 +16,6 @@ from unisono.connect.tables.address import Address, parse_address
 from unisono.connect.tables.base import Announce, Sink, Source, Staged
 from unisono.connect.tables.overlap import overlaps
 from unisono.connect.tables.stored import Span, StoredRows
-from unisono.spec.errors import InputError
 
 __all__ = [
     "Address",
@@ -26,9 +25,9 @@ __all__ = [
     "Span",
     "Staged",
     "StoredRows",
+    "is_overlap",
     "open_sink",
     "open_source",
-    "refuse_overlap",
 ]
 
 SOURCES_GROUP = "unisono.sources"
@@ -67,15 +66,11 @@ def open_sink(where: str | Path) -> Sink:
     return sink
 
 
-def refuse_overlap(source: str | Path, sink: str | Path) -> None:
-    """Raises InputError if writing the one table would change the other, which is read."""
+def is_overlap(source: str | Path, sink: str | Path) -> bool:
+    """Whether writing the one table would change the other, which is read. Raises InputError if a kind is not known."""
     read = parse_address(source, _places(SOURCES_GROUP, _SOURCES))
     written = parse_address(sink, _places(SINKS_GROUP, _SINKS))
-    if overlaps(read, written):
-        raise InputError(
-            f"{sink}: is, holds or lies in {source}, which is read, and would change it; allowed: a table beside it; "
-            "write elsewhere"
-        )
+    return overlaps(read, written)
 
 
 def _places(group: str, ours: Mapping[str, str]) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unisono.spec.errors import InputError
-from unisono.spec.wording import listing, quoted
+from unisono.spec.wording import listing, quoted, without_password
 
 SPELLINGS = {"json": "ndjson", "jsonl": "ndjson"}
 """Endings of files that are not called like their kind."""
@@ -73,7 +73,7 @@ def _url(written: str, kinds: Collection[str]) -> Address:
     where, _, table = written.partition("#")
     kind = scheme if scheme in kinds else "sql"
     if kind == "sql" and not table:
-        raise InputError(f"table {quoted(where)}: no table is named; allowed: URL#TABLE; add #TABLE")
+        raise InputError(f"table {quoted(without_password(where))}: no table is named; allowed: URL#TABLE; add #TABLE")
     return Address(kind, where, table)
 
 

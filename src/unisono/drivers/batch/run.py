@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from unisono.connect.tables import Sink, Source, StoredRows, open_sink, open_source, refuse_overlap
+from unisono.connect.tables import Sink, Source, StoredRows, is_overlap, open_sink, open_source
 from unisono.connect.tables.files import copy_in, digest_of, look
 from unisono.drivers.batch.contestants import Contestant, columns_of
 from unisono.drivers.batch.events import events_of
@@ -114,7 +114,11 @@ def run_batch(
     names = [predictors] if isinstance(predictors, str) else list(dict.fromkeys(predictors))
     where = project.request_file(names[0]) if source is None else source
     given, target = open_source(where), open_sink(sink)
-    refuse_overlap(where, sink)
+    if is_overlap(where, sink):
+        raise InputError(
+            f"{target.name}: is, holds or lies in {given.name}, which is read, and would change it; allowed: a table "
+            "beside it; write elsewhere"
+        )
     job = _Job(
         project=project,
         names=names,
