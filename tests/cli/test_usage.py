@@ -57,10 +57,9 @@ def test_a_folder_without_a_project_is_refused_with_the_next_step(tmp_path: Path
 def test_a_file_that_cannot_be_written_is_refused_before_any_work(
     name: str, code: int, seen: str, tmp_path: Path, refused: Refused
 ) -> None:
-    for command in ("frame", "predict"):
-        exit_code, _, message = refused(command, "late", "--out", tmp_path / name, "--project", tmp_path)
-        assert exit_code == code
-        assert seen in message
+    exit_code, _, message = refused("frame", "late", "--out", tmp_path / name, "--project", tmp_path)
+    assert exit_code == code
+    assert seen in message
 
 
 def break_frame(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
