@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3.14 python3; do \
 	command -v $$each >/dev/null && $$each -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 PYTEST := $(BIN)/python -m pytest -q
+# A worker a core, at most four: each may have torch in memory. A file's tests stay in one of them.
+WORKERS := -n auto --maxprocesses 4 --dist loadfile
 CODE := src tests benchmarks examples hatch_build.py
 KERNEL := src/unisono/kernel/lib/unisono_kernel.json
 KERNEL_SOURCES := $(wildcard src/unisono/kernel/*.py src/unisono/kernel/build/*.py)
@@ -54,10 +56,10 @@ demo: $(KERNEL)  ## the flights example, from events to predictions
 tools: $(VENV)/.tools  ## what tests need that is no Python package
 
 test: check $(KERNEL) $(VENV)/.tools  ## all checks, then all tests but the soak (under 15 minutes)
-	$(PYTEST)
+	$(PYTEST) $(WORKERS)
 
 quick: $(KERNEL)  ## the fast tests (under a minute)
-	UNISONO_ROUNDS=quick $(PYTEST) -m 'not slow and not soak'
+	UNISONO_ROUNDS=quick $(PYTEST) $(WORKERS) -m 'not slow and not soak'
 
 check: $(VENV)/.installed  ## style, types, floors
 	$(BIN)/ruff check $(CODE)
