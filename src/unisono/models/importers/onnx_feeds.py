@@ -121,6 +121,7 @@ def shape_of(one: ValueInfoProto) -> list[int | None]:
 
 
 def shown(one: ValueInfoProto) -> str:
+    """An input or output as messages call it."""
     kind = one.type.tensor_type.elem_type
     sizes = ", ".join("N" if size is None else str(size) for size in shape_of(one))
     return f"{quoted(one.name)} ({TensorProto.DataType.Name(kind).lower()}, [{sizes}])"
