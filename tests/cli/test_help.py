@@ -80,6 +80,11 @@ def test_help_of_a_command_says_its_purpose_its_options_its_fields_and_an_exampl
 
 
 @every_command
+def test_no_option_has_a_second_name_that_only_its_library_knows(command: Command, run_here: RunHere) -> None:
+    assert "--empty-" not in run_here(*command.name.split(), "--help").out
+
+
+@every_command
 def test_every_option_says_what_it_is_without_it(command: Command) -> None:
     for argument in commands_page.arguments(make_app(), command.name):
         default = argument.field_info.default

@@ -49,6 +49,7 @@ ArtifactFile = Annotated[Path, Parameter(help="File of an artifact.")]
 Trust = Annotated[
     tuple[Path, ...],
     option("FILE", "PEM file of a public key that has to have signed it; several: one of them. Default: none has to."),
+    Parameter(negative=""),
 ]
 
 

@@ -131,7 +131,8 @@ def refuse_other_dtypes(columns: Sequence[str], inputs: Mapping[str, DType], all
     wrong = [f'"{name}" is {inputs[name]}' for name in columns if inputs[name].name not in allowed]
     if wrong:
         raise ModelError(
-            f"model: {listing(wrong)}; allowed: {listing(allowed)}; derive a number from it, e.g. with unisono.category"
+            f"model: {listing(wrong)}; allowed: {listing(allowed)}; fit it without such columns, or derive a number "
+            "from it, e.g. with unisono.category"
         )
 
 
