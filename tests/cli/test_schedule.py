@@ -216,3 +216,10 @@ def test_predict_stays_and_predicts_when_another_version_answers(home: Path) -> 
     assert run.output == str(elsewhere / f"{run.schedule}.csv")
     assert pl.read_csv(str(run.output)).height == 200
     assert json.loads(unisono("runs", "--json", folder=home).out)["runs"][0]["id"] == run.id
+
+
+def test_a_name_with_fields_is_for_schedules_only(home: Path, run_here: RunHere) -> None:
+    refused = run_here("predict", "risk", "--out", home / "{date}.parquet", "--project", home)
+    assert refused.exit_code == 4
+    assert "has a field for runs of a schedule; allowed: a plain name; fill it in, or say --every" in refused.err
+    assert not list(home.glob("*date*"))

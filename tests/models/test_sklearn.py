@@ -216,6 +216,17 @@ def test_numbers_can_be_categories(rows: pl.DataFrame) -> None:
     assert judged(fitted(model, few, targets(rows), NUMBERS), few)[1].is_equal
 
 
+@pytest.mark.parametrize("remainder", [["dist"], []], ids=["dropped by name", "left over"])
+def test_columns_that_are_dropped_may_be_of_any_dtype(rows: pl.DataFrame, remainder: list[str]) -> None:
+    few = known(rows).with_columns(asked_at=pl.datetime(2026, 1, 1))
+    steps = ColumnTransformer([("kept", "passthrough", ["seats"]), ("gone", "drop", remainder)])
+    model = make_pipeline(steps, tree.DecisionTreeRegressor())
+    model.fit(few.select("asked_at", "carrier", "dist", "seats").to_pandas(), targets(rows))
+    imported, verification = judged(model, few)
+    assert imported.columns == ("seats",)
+    assert verification.is_equal
+
+
 def test_text_that_is_missing_is_filled(rows: pl.DataFrame) -> None:
     fill = SimpleImputer(strategy="constant", fill_value="none", missing_values=None)
     encode = make_pipeline(fill, preprocessing.OneHotEncoder(handle_unknown="ignore"))

@@ -123,6 +123,8 @@ def predict(
         done_later = predict_when(project, predictor, when, quiet=common.quiet, **settings)
         data = dict.fromkeys(FIELDS) | {"predictors": names, "out": out, "runs": done_later.data["runs"]}
         return Answer(data, done_later.text)
+    if out is not None:
+        _refuse_fields(out)
     with progress(quiet=common.quiet) as report:
         if out is None:
             return _shown(project, names, requests, version=version, engine=engine, report=report)
@@ -144,6 +146,17 @@ def predict(
         )
     shown = without_password(out)
     return Answer(_data(names, done, shown), _told(done, shown))
+
+
+def _refuse_fields(out: str) -> None:
+    """A run of now has no instant to put into a name."""
+    from unisono.drivers.schedule.names import has_field
+    from unisono.spec.errors import InputError
+
+    if has_field(out):
+        raise InputError(
+            f"--out {out}: has a field for runs of a schedule; allowed: a plain name; fill it in, or say --every"
+        )
 
 
 def _refuse_with_schedule(options: Mapping[str, object]) -> None:

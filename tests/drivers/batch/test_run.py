@@ -99,6 +99,15 @@ def test_a_sink_that_would_change_what_is_read_is_refused(project: Project, sour
     assert run_batch(project, "risk", "asked/*.parquet", "scores.parquet").new_rows == requests.height
 
 
+@pytest.mark.parametrize("bound", ["data/taps.parquet", "data/requests.parquet"])
+def test_the_files_of_a_project_are_not_written_over(project: Project, bound: str) -> None:
+    project.requests("risk").write_parquet("asked.parquet")
+    before = (project.root / bound).read_bytes()
+    with pytest.raises(un.InputError, match="which is read, and would change it"):
+        run_batch(project, "risk", "asked.parquet", project.root / bound)
+    assert (project.root / bound).read_bytes() == before
+
+
 def test_rows_keep_their_order_over_parts_files_and_row_groups(project: Project, expected: pl.DataFrame) -> None:
     requests = project.requests("risk")
     Path("in").mkdir()

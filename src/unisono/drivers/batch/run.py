@@ -114,11 +114,7 @@ def run_batch(
     names = [predictors] if isinstance(predictors, str) else list(dict.fromkeys(predictors))
     where = project.request_file(names[0]) if source is None else source
     given, target = open_source(where), open_sink(sink)
-    if is_overlap(where, sink):
-        raise InputError(
-            f"{target.name}: is, holds or lies in {given.name}, which is read, and would change it; allowed: a table "
-            "beside it; write elsewhere"
-        )
+    _refuse_overlap(project, where, sink)
     job = _Job(
         project=project,
         names=names,
@@ -136,6 +132,17 @@ def run_batch(
     )
     with Staging(project.store_path / "batch", target.name) as staging:
         return job.run(staging)
+
+
+def _refuse_overlap(project: Project, where: str | Path, sink: str | Path) -> None:
+    """Raises InputError for a sink that would change what is read, now or by another run of the project."""
+    bound = (*project.config.events.values(), *project.config.requests.values())
+    for read in (where, *(project.root / path for path in bound)):
+        if is_overlap(read, sink):
+            raise InputError(
+                f"{open_sink(sink).name}: is, holds or lies in {open_source(read).name}, which is read, and would "
+                "change it; allowed: a table beside it; write elsewhere"
+            )
 
 
 @dataclass(frozen=True, slots=True)

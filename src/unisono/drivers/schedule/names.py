@@ -105,6 +105,11 @@ def parse_out(text: str, timezone: str = "UTC") -> OutName:
     return OutName(text, timezone)
 
 
+def has_field(text: str) -> bool:
+    """Whether a name of an output has one of the fields in it, hence another value for each run."""
+    return any("{" + field.partition(":")[0] in text for field in FIELDS)
+
+
 def _check_field(text: str, name: str, spec: str, conversion: str | None) -> None:
     known = {field.partition(":")[0] for field in FIELDS}
     if name not in known or conversion is not None or (spec and name != "scheduled"):

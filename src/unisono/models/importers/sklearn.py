@@ -25,7 +25,7 @@ from unisono.models.importers.base import (
     refuse_other_dtypes,
 )
 from unisono.models.importers.sklearn_estimators import emit_estimator, is_of_trees
-from unisono.models.importers.sklearn_steps import emit_transformer
+from unisono.models.importers.sklearn_steps import emit_transformer, places_read
 from unisono.models.importers.sklearn_table import Column, Table
 from unisono.spec.types import DType
 
@@ -47,9 +47,10 @@ class Sklearn:
     ) -> ImportedModel:
         """The model as a graph. Raises ModelError for what has no graph, and for columns that are not there."""
         names = _columns(model, inputs, columns)
-        texts = [name for name in names if inputs[name].name == "String"]
-        refuse_other_dtypes([name for name in names if name not in texts], inputs, NUMBERS)
-        numbers = tuple(name for name in names if name not in texts)
+        read = _read(model, names)
+        texts = [name for name in read if inputs[name].name == "String"]
+        numbers = tuple(name for name in read if name not in texts)
+        refuse_other_dtypes(numbers, inputs, NUMBERS)
         blocks = ([Block(_MATRIX, numbers)] if numbers else []) + [_text_block(name) for name in texts]
         emit = Emitter()
         *steps, estimator = _flat(model)
@@ -64,7 +65,7 @@ class Sklearn:
             graph=canonical(emit.model([_input(block) for block in blocks], meaning.outputs()), {}),
             library=f"scikit-learn {_version()}",
             finite=is_of_trees(estimator),
-            answer=lambda frame: meaning.answers(model, _frame(model, frame, names, inputs)),
+            answer=lambda frame: meaning.answers(model, _frame(model, frame, names, read, inputs)),
         )
 
 
@@ -85,6 +86,13 @@ def _flat(model: Any) -> list[Any]:
     return [part for _, step in model.steps for part in _flat(step) if part not in (None, "passthrough")]
 
 
+def _read(model: Any, names: Sequence[str]) -> tuple[str, ...]:
+    """The columns that it does not drop at once; those that it drops may be of any dtype."""
+    first = next(iter(_flat(model)), model)
+    places = places_read(first, len(names))
+    return tuple(name for place, name in enumerate(names) if place in places)
+
+
 def _text_block(name: str) -> Block:
     return Block(f"text.{name}", (name,), kind="text")
 
@@ -102,12 +110,15 @@ def _inputs_table(names: Sequence[str], numbers: Sequence[str]) -> Table:
     return Table(tuple(made.get(name) or Column(_text_block(name).name) for name in names))
 
 
-def _frame(model: Any, frame: pl.DataFrame, names: Sequence[str], inputs: Mapping[str, DType]) -> Any:
-    """A frame as the model takes it: float64, NaN for null."""
-    numbers = [name for name in names if inputs[name].name != "String"]
+def _frame(
+    model: Any, frame: pl.DataFrame, names: Sequence[str], read: Sequence[str], inputs: Mapping[str, DType]
+) -> Any:
+    """A frame as the model takes it: float64, NaN for null; 0 in columns that it drops."""
+    numbers = [name for name in read if inputs[name].name != "String"]
     matrix = matrix_of(frame, numbers, inputs)
     columns = {name: pl.Series(matrix[:, place]) for place, name in enumerate(numbers)}
-    columns |= {name: _texts(model, frame.get_column(name)) for name in names if name not in columns}
+    columns |= {name: _texts(model, frame.get_column(name)) for name in read if name not in columns}
+    columns |= {name: pl.zeros(frame.height, pl.Float64, eager=True) for name in names if name not in columns}
     known = getattr(model, "feature_names_in_", None)
     if known is not None:
         return pl.DataFrame([columns[name].alias(str(own)) for own, name in zip(known, names, strict=True)])

@@ -52,6 +52,15 @@ def _column_transformer(emit: Emitter, step: Any, table: Table) -> Table:
     )
 
 
+def places_read(step: Any, count: int) -> set[int]:
+    """Which of its columns a step reads: all, but those that a ColumnTransformer drops."""
+    if type(step).__name__ != "ColumnTransformer":
+        return set(range(count))
+    places = step._transformer_to_input_indices
+    kept = [name for name, part, _ in step.transformers_ if not (isinstance(part, str) and part == "drop")]
+    return {int(place) for name in kept for place in places[name]}
+
+
 def _feature_union(emit: Emitter, step: Any, table: Table) -> Table:
     return side_by_side(emit_transformer(emit, part, table) for _, part in step.transformer_list)
 
