@@ -20,7 +20,8 @@ from unisono.models.names import PREDICTION
 
 COLUMNS = view().feature_names
 MEMBER = 6
-CORNERS = (0.0, -0.0, 1.0, -1.0, 5e-324, -5e-324, 1e308, -1e308, math.inf, -math.inf, math.pi)
+LEAST, MOST = -1.7976931348623157e308, 1.7976931348623157e308
+CORNERS = (0.0, -0.0, 1.0, -1.0, 5e-324, -5e-324, MOST, LEAST, math.inf, -math.inf, math.pi)
 MEMBERS = (0.0, 1.0, 2.0, 5.0, -1.0, 30.0, 31.0, 64.0, -70.0, 70000.0)
 
 

@@ -93,7 +93,8 @@ def _children(given: Mapping[str, Any], side: str) -> Ints:
 def _questions(modes: NDArray[Any], splits: Floats, members: Floats) -> tuple[Floats, Ints, tuple[Set, ...]]:
     """Threshold and set of each split, and the sets. x < t is x <= the number before t."""
     strict = np.isin(modes, (_LESS, _AT_LEAST))
-    threshold = np.where(strict, np.nextafter(splits, -np.inf), splits)
+    with np.errstate(over="ignore"):  # the number before the least is -inf, as it should be
+        threshold = np.where(strict, np.nextafter(splits, -np.inf), splits)
     is_set = np.isin(modes, (_EQUAL, _UNEQUAL, _MEMBER)) | np.isnan(splits) | (strict & (splits == -np.inf))
     given = _sets_given(members)
     numbers: dict[Set, int] = {}
