@@ -260,15 +260,19 @@ def _structures() -> Made:
         ),
         "an axis that wraps around": (
             model([node("Flatten", "x", "y", axis=1 << 31)], **rows),
-            'attribute "axis" of Flatten of 2147483648; allowed: numbers up to 16',
+            'attribute "axis" of Flatten of 2147483648; allowed: numbers from -16 to 16',
         ),
         "a size that wraps around": (
             model([node("LpPool", "x", "y", kernel_shape=[-(1 << 31)])], **rows),
-            "of -2147483648; allowed: numbers up to 2147483647",
+            "of -2147483648; allowed: numbers from -2147483647 to 2147483647",
         ),
         "a type that is unknown": (
             model([node("Cast", "x", "y", to=65537)], **rows),
-            'attribute "to" of Cast of 65537; allowed: numbers up to 16',
+            'attribute "to" of Cast of 65537; allowed: numbers from 0 to 16',
+        ),
+        "a type below all": (
+            model([node("Cast", "x", "y", to=-1)], **rows),
+            'attribute "to" of Cast of -1; allowed: numbers from 0 to 16',
         ),
         "a value of an unknown type": (model([identity], out=[value("y", 65537, "N")]), "a value of type 65537"),
         "a value that nobody makes": (model([node("Identity", "nothing", "y")], **rows), "a well-formed ONNX model"),

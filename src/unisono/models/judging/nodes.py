@@ -51,7 +51,8 @@ def _judge_numbers(node: NodeProto, attribute: AttributeProto) -> None:
     if attribute.name.startswith(_VALUES) or "int64" in attribute.name:
         return
     most = _MAX_AXIS if attribute.name in _AXES else _MAX_TYPE if attribute.name in _TYPES else _MAX_NUMBER
-    numbers = [attribute.i, *attribute.ints]
-    if max(map(abs, numbers)) > most:
-        seen = f"attribute {quoted(attribute.name)} of {node.op_type} of {max(numbers, key=abs)}"
-        raise refused(seen, f"numbers up to {most}")
+    least = 0 if attribute.name in _TYPES else -most
+    wrong = [number for number in (attribute.i, *attribute.ints) if not least <= number <= most]
+    if wrong:
+        seen = f"attribute {quoted(attribute.name)} of {node.op_type} of {wrong[0]}"
+        raise refused(seen, f"numbers from {least} to {most}")
