@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from random import Random
@@ -143,9 +144,9 @@ def _change_within(document: Any, chance: Random) -> None:
     elif chance.random() < 0.2:
         del document[key]
     elif isinstance(document, list) and chance.random() < 0.3:
-        document.insert(key, document[key])
+        document.insert(key, deepcopy(document[key]))
     else:
-        document[key] = chance.choice(_ODD)
+        document[key] = deepcopy(chance.choice(_ODD))  # or the next change would be made inside it
 
 
 _KINDS: tuple[Callable[[Artifact, Random], bytes], ...] = (
