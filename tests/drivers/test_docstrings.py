@@ -15,7 +15,7 @@ import unisono.store
 
 PACKAGES = (unisono.features, unisono.connect, unisono.store, unisono.drivers)
 MODULES = [
-    module.name for package in PACKAGES for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+    module.name for package in PACKAGES for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
 ]
 
 
