@@ -128,7 +128,8 @@ class _Cursor:
             self._seek(group)
         pieces = list(self._pieces(first, first + rows))
         if not pieces:
-            return pl.DataFrame(self._file.schema_arrow.empty_table().select(self._columns))
+            # Not `empty_table`, which loads pandas where that is installed.
+            return pl.DataFrame(pa.Table.from_batches([], self._file.schema_arrow).select(self._columns))
         frame = pl.DataFrame(pa.Table.from_batches(pieces))
         return frame.select(self._columns)
 
