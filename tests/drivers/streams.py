@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from tests.drivers.logs import LOGINS, TAPS, VIEWS, World, instants
 from unisono.connect.log import Log, LogWriter
 from unisono.drivers.ingest import event_batch, fill, request_batch
 from unisono.drivers.predictors import ReadyPredictor, make_predictor_ready
+from unisono.drivers.scores import Row
 from unisono.features.answers import without_nulls
 from unisono.features.canonical import canonical
 from unisono.features.places import Place
 from unisono.spec.active import Version
+from unisono.spec.types import DType
 
 RISK = un.Predictor(
     "risk",
@@ -47,8 +49,14 @@ class Adder:
             total = total + np.where(np.isfinite(column) & (np.abs(column) < 1e100), column, 0.0)
         return {"prediction": total, "large": total > 1e6}
 
-    def score_row(self, request: Mapping[str, object], features: NDArray[np.float64]) -> Mapping[str, NDArray[Any]]:
+    def of_rows(self, columns: Mapping[str, DType]) -> Adder:
+        return self
+
+    def score_rows(self, rows: Sequence[Row], features: NDArray[np.float64]) -> Mapping[str, NDArray[Any]]:
         return self.score(pl.DataFrame(), features)
+
+    def stop(self) -> None:
+        pass
 
 
 def write_log(directory: Path, world: World, *, segment_bytes: int = 1 << 20) -> Log:

@@ -17,9 +17,16 @@ import pytest
 import unisono as un
 from tests.drivers.logs import VIEWS, World, make_world
 from tests.drivers.streams import Adder, ready, write_log
-from unisono.drivers.http import Application, Limits
-from unisono.drivers.online import OnlinePredictor
-from unisono.drivers.serving import Server
+from unisono.drivers.online.plan import plan_of
+from unisono.drivers.online.predictor import OnlinePredictor
+from unisono.drivers.online.reading import Lookup, StateReader
+from unisono.drivers.serving.asgi import Application, Limits
+from unisono.drivers.serving.assembly import service_of
+from unisono.drivers.serving.lanes import Lane, Lanes
+from unisono.drivers.serving.listening import Server
+from unisono.drivers.serving.service import Service
+from unisono.drivers.serving.versions.catalogue import Catalogue, OneVersion
+from unisono.drivers.serving.versions.loaded import LoadedVersion
 from unisono.drivers.stream import StreamRun
 from unisono.store.states import StateStore
 
@@ -39,7 +46,14 @@ def online(tmp_path_factory: pytest.TempPathFactory, world: World) -> OnlinePred
     with StreamRun(ready(), log, None, directory, mode="temporary") as run:
         run.advance()
     store = StateStore(directory / "state", ready().identities)
-    return OnlinePredictor(ready(), store, Adder(), clock=lambda: 0)
+    return OnlinePredictor(plan_of(ready()), store, Adder(), clock=lambda: 0)
+
+
+def service(online: OnlinePredictor) -> Service:
+    """One predictor, in this process."""
+    lookup = Lookup(StateReader(online.store, online.plan), online.plan, clock=lambda: 0)
+    served = OneVersion(online.plan, Lane("risk", LoadedVersion(online.scorer, lookup)), Lanes())
+    return service_of(Catalogue({"risk": served}), {"risk": online.store}, timeout_s=10.0)
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,7 @@ class Client:
 @pytest.fixture(scope="session")
 def client(online: OnlinePredictor) -> Iterator[Client]:
     addresses: Queue[str] = Queue()
-    server = Server(Application({"risk": online}, LIMITS), "127.0.0.1", 0, addresses.put)
+    server = Server(Application(service(online), LIMITS), "127.0.0.1", 0, addresses.put)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

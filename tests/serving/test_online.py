@@ -12,7 +12,9 @@ import unisono as un
 from tests.drivers.logs import VIEWS, World, columns_as_matrix
 from tests.drivers.streams import Adder
 from tests.serving.conftest import frame_of
-from unisono.drivers.online import OnlinePredictor, StateReader
+from unisono.drivers.online.plan import OnlinePlan
+from unisono.drivers.online.predictor import OnlinePredictor
+from unisono.drivers.online.reading import StateReader
 
 FEATURES = [name for view in VIEWS for name in view.feature_names]
 
@@ -31,7 +33,7 @@ def test_an_answer_has_the_features_of_the_frame(
 
 
 def test_one_view_of_one_key_can_be_read(online: OnlinePredictor, world: World, request_row: dict[str, Any]) -> None:
-    reader, view = StateReader(online.store, online.ready.views), VIEWS[1]
+    reader, view = StateReader(online.store, online.plan), VIEWS[1]
     features = reader.features(view.name, ["u1", 1], online.store.last.time)
     assert (features.view(np.int64) == columns_as_matrix(frame_of(world, request_row), view.feature_names)).all()
 
@@ -42,7 +44,7 @@ def test_without_a_time_the_clock_is_asked_but_never_goes_behind_the_log(
     timeless = json.dumps({**request_row, "asked_at": None}).encode()
     assert online.answer(timeless).time == online.store.last.time
     del request_row["asked_at"]
-    ahead = OnlinePredictor(online.ready, online.store, Adder(), clock=lambda: online.store.last.time + 5)
+    ahead = OnlinePredictor(online.plan, online.store, Adder(), clock=lambda: online.store.last.time + 5)
     assert ahead.answer(json.dumps(request_row).encode()).time == online.store.last.time + 5
 
 
@@ -82,12 +84,8 @@ def test_a_request_that_does_not_fit_is_refused(
     assert online.store.last == before
 
 
-NUMBERS = un.Predictor(
-    "numbers",
-    request={"price": un.Decimal(places=2), "weight": un.Float64, "flag": un.Bool, "when": un.Timestamp},
-    time="asked_at",
-    features=(),
-)
+COLUMNS = {"price": un.Decimal(places=2), "weight": un.Float64, "flag": un.Bool, "when": un.Timestamp}
+NUMBERS = OnlinePlan("numbers", {**COLUMNS, "asked_at": un.Timestamp}, "asked_at", (), ())
 
 
 @pytest.mark.parametrize(
@@ -113,7 +111,7 @@ NUMBERS = un.Predictor(
     ],
 )
 def test_values_are_taken_over_exactly_or_refused(field: str, text: str, value: object) -> None:
-    from unisono.drivers.requests import RequestDecoder
+    from unisono.drivers.online.requests import RequestDecoder
 
     fields = {"price": "1", "weight": "1", "flag": "false", "when": "null", field: text}
     body = ("{" + ",".join(f'"{name}":{one}' for name, one in fields.items()) + "}").encode()
@@ -123,4 +121,4 @@ def test_values_are_taken_over_exactly_or_refused(field: str, text: str, value: 
             decoder.decode(body)
         assert value in str(caught.value)
     else:
-        assert decoder.decode(body)[field] == value
+        assert decoder.decode(body)[list(NUMBERS.columns).index(field)] == value

@@ -4,34 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
 from unisono.drivers.schedule.settings import Cost, ScheduleSettings
+from unisono.drivers.serving.settings import Serve
 from unisono.spec.errors import InputError, StoreError
 
 FILE = "unisono.toml"
-
-Positive = Annotated[int, Meta(gt=0)]
-
-
-class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the server listens.
-
-    host:           address; the default is this machine only.
-    port:           0 takes a free one.
-    max_body_bytes: larger request bodies are refused before they are read.
-    body_timeout_s: a body that takes longer is refused.
-    log:            whether every answer is written down, with request, feature bits, position and version.
-    """
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
-    max_body_bytes: Positive = 1 << 20
-    body_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
-    log: bool = False
 
 
 class Registry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -24,7 +24,8 @@ from unisono.drivers.comparing import Answers
 from unisono.drivers.cores import usable_cores
 from unisono.drivers.fold import BEGINNING, PredictorFold
 from unisono.drivers.ingest import Progress, no_progress, request_topic
-from unisono.drivers.online import OnlinePredictor
+from unisono.drivers.online.plan import plan_of
+from unisono.drivers.online.predictor import OnlinePredictor
 from unisono.drivers.plants import ChangedLog, Changes
 from unisono.drivers.predictors import ReadyPredictor, make_predictor_ready
 from unisono.drivers.scores import Scores
@@ -87,7 +88,8 @@ def answer_range(
     with tempfile.TemporaryDirectory(prefix="unisono-parity-") as name:
         store = StateStore(Path(name), ready.identities, mode="temporary")
         try:
-            online = OnlinePredictor(ready, store, scorer)
+            plan = plan_of(ready)
+            online = OnlinePredictor(plan, store, scorer.of_rows(plan.columns))
             for body in _lockstep(ready, log, store, start, stop, progress):
                 answer = online.answer(body)
                 rows.append(answer.features)

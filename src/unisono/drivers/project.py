@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -38,13 +37,13 @@ from unisono.spec.project import Definitions
 from unisono.spec.wording import did_you_mean, listing, quoted
 
 if TYPE_CHECKING:  # each is loaded by the method that needs it: a training frame waits for no server
-    from unisono.drivers.online import Note, OnlinePredictor
+    from unisono.drivers.online.predictor import OnlinePredictor
     from unisono.drivers.parity import ParityReport
     from unisono.drivers.registering import Registered
     from unisono.drivers.scoring import Scorer
-    from unisono.drivers.served import ServedLog
     from unisono.drivers.stream import StreamReport, StreamRun
     from unisono.store.registry import Registry
+    from unisono.store.states import StateStore
 
 
 def load(path: str | Path) -> Project:
@@ -314,9 +313,10 @@ class Project:
 
     def served(self, predictor: str) -> pl.DataFrame:
         """What the server answered, if unisono.toml says `log = true` in [serve]: the same columns."""
-        return self._predicted(predictor, self._served_path(predictor), "unisono serve")
+        return self._predicted(predictor, self.served_path(predictor), "unisono serve")
 
-    def _served_path(self, predictor: str) -> Path:
+    def served_path(self, predictor: str) -> Path:
+        """Where the server writes down what it answered."""
         return self.store_path / "served" / predictor
 
     def _predicted(self, predictor: str, path: Path, command: str) -> pl.DataFrame:
@@ -334,19 +334,22 @@ class Project:
         with_champion = {entry.name for entry in self.registry.predictors() if entry.champion}
         return [name for name in self.definitions.predictors if name in with_champion]
 
-    def online(self, predictor: str, *, note: Note | None = None) -> OnlinePredictor:
+    def online(self, predictor: str) -> OnlinePredictor:
         """The predictor over its stream's state, to answer single requests in this process.
-
-        note: called with each request and its answer.
 
         Raises StoreError if there is no version or no state yet.
         """
-        from unisono.drivers.online import OnlinePredictor
+        from unisono.drivers.online.plan import plan_of
+        from unisono.drivers.online.predictor import OnlinePredictor
+
+        plan = plan_of(self.ready(predictor))
+        return OnlinePredictor(plan, self.states(predictor), self.scorer(predictor).of_rows(plan.columns))
+
+    def states(self, predictor: str) -> StateStore:
+        """The states that its stream keeps. Raises StoreError if there are none yet."""
         from unisono.store.states import StateStore
 
-        ready, scorer = self.ready(predictor), self.scorer(predictor)
-        store = StateStore(self._stream_path(predictor) / "state", ready.identities)
-        return OnlinePredictor(ready, store, scorer, note=note)
+        return StateStore(self._stream_path(predictor) / "state", self.ready(predictor).identities)
 
     def serve(
         self,
@@ -360,29 +363,9 @@ class Project:
         host, port: where to listen; None: as unisono.toml says.
         announce:   called with the address once it can be reached.
         """
-        from unisono.drivers.http import Application, Limits
-        from unisono.drivers.serving import Server
+        from unisono.drivers.serving.assembly import serve
 
-        names = self.answering
-        if not names:
-            raise StoreError(
-                f"{self.store_path}: no predictor has a version; register one: `unisono register PREDICTOR MODEL`"
-            )
-        settings = self.config.serve
-        limits = Limits(settings.max_body_bytes, settings.body_timeout_s)
-        with ExitStack() as stack:
-            logs = {name: self._serving_log(name, stack) for name in names if settings.log}
-            predictors = {name: self.online(name, note=logs[name].add if settings.log else None) for name in names}
-            application = Application(predictors, limits, tend=lambda: _write_all(logs.values()))
-            where = (host or settings.host, settings.port if port is None else port)
-            Server(application, *where, announce).serve_forever()
-
-    def _serving_log(self, predictor: str, stack: ExitStack) -> ServedLog:
-        from unisono.drivers.served import ServedLog
-
-        log = ServedLog(self.ready(predictor), self._served_path(predictor))
-        stack.callback(log.close)
-        return log
+        serve(self, host=host, port=port, announce=announce)
 
     # Proof ------------------------------------------------------------------------------------------------------------
 
@@ -400,8 +383,3 @@ class Project:
             self.ingest(progress=progress)
         scorer = self.scorer(predictor)
         return run_parity(self.ready(predictor), Log(self.log_path), scorer, plant=plant, progress=progress)
-
-
-def _write_all(logs: Iterable[ServedLog]) -> None:
-    for log in logs:
-        log.write()

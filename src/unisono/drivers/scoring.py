@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from unisono.drivers.scores import Outputs, Value
+from unisono.drivers.scores import Outputs, Row
 from unisono.features.answers import Matrix, without_nulls
 from unisono.models import GoldenRows, PredictorGraph, check_golden, load_graph, read_passport
 from unisono.models.engines import EngineSession, open_session
 from unisono.models.names import REFERENCE_ENGINE, extras_of
+from unisono.models.row_encoder import RowEncoder
 from unisono.models.verifying.classes import NumericClass, Tolerance
 from unisono.spec.active import Version
 from unisono.spec.errors import ModelError
@@ -110,20 +111,40 @@ class Scorer:
         requests: their columns.
         features: float64, requests x features, null by its payload.
         """
-        return self._run(self._graph.encode(requests), features)
+        return self.run(self._graph.encode(requests), features)
 
-    def score_row(self, request: Mapping[str, Value], features: Matrix) -> Outputs:
-        """The outputs for one request; the same bits as among others.
+    def of_rows(self, columns: Mapping[str, DType]) -> RowScorer:
+        """The same, for requests as they come in.
 
-        request:  column -> value; a Timestamp in microseconds, a Decimal as a float.
-        features: float64, 1 x features, null by its payload.
+        columns: of a request, in order, with dtypes.
         """
-        return self._run(self._graph.encode_row(request), features)
+        return RowScorer(self, RowEncoder(self._graph, columns))
 
-    def _run(self, request: Mapping[str, NDArray[Any]], features: Matrix) -> Outputs:
+    def run(self, request: Mapping[str, NDArray[Any]], features: Matrix) -> Outputs:
+        """The outputs for requests as the graph takes them, and their features, null by its payload."""
         plain = without_nulls(features)
         outputs: Outputs = self._session.run(plain if self._places is None else plain[:, self._places], request)
         return outputs
+
+
+class RowScorer:
+    """A version that answers requests as they come in; see `scores.ScoresRows`."""
+
+    def __init__(self, scorer: Scorer, encoder: RowEncoder) -> None:
+        self._scorer = scorer
+        self._encoder = encoder
+
+    @property
+    def version(self) -> Version:
+        """Which one."""
+        return self._scorer.version
+
+    def score_rows(self, rows: Sequence[Row], features: Matrix) -> Outputs:
+        """The outputs for some requests and their feature rows, null by its payload."""
+        return self._scorer.run(self._encoder.encode(rows), features)
+
+    def stop(self) -> None:
+        """Nothing: its graph cannot be interrupted."""
 
 
 def _places(wanted: tuple[str, ...], given: tuple[str, ...]) -> NDArray[np.int64] | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import uvicorn
 
-from unisono.drivers.http import Application
+from unisono.drivers.serving.asgi import Application
 from unisono.spec.errors import StoreError
 
 KEEP_ALIVE_S = 15

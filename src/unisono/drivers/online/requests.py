@@ -1,8 +1,8 @@
-"""One request as JSON: decoded once, strictly, into what keys and graph take."""
+"""Requests as JSON: decoded once, strictly, into the rows that keys and graph take."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as Number
 from typing import Annotated, Any
@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from unisono.drivers.scores import Value
+from unisono.drivers.online.plan import OnlinePlan
+from unisono.drivers.scores import Row, Value
 from unisono.models.tensors import ELEMENTS
 from unisono.spec.durations import is_time
 from unisono.spec.errors import InputError
-from unisono.spec.predictor import Predictor
 from unisono.spec.types import Decimal, DType, Tensor
 from unisono.spec.wording import listing
 
@@ -63,48 +63,67 @@ class RequestDecoder:
     a Tensor is nested lists of its shape, with finite numbers in its range.
     """
 
-    def __init__(self, predictor: Predictor) -> None:
-        self._predictor = predictor
-        self._columns = predictor.columns
-        keys = {column for view in predictor.features for column in view.key}
-        fields = [self._field(name, dtype, name in keys) for name, dtype in self._columns.items()]
-        # Fields without a default come first; the order of a JSON object means nothing.
-        struct = msgspec.defstruct("Request", sorted(fields, key=len), forbid_unknown_fields=True, gc=False)
-        self._decoder = msgspec.json.Decoder(struct)
+    def __init__(self, plan: OnlinePlan) -> None:
+        self._plan = plan
+        fields = [self._field(name, dtype) for name, dtype in plan.columns.items()]
+        struct: Any = msgspec.defstruct("Request", fields, forbid_unknown_fields=True, kw_only=True, gc=False)
+        self._one = msgspec.json.Decoder(struct)
+        self._some = msgspec.json.Decoder(struct | Annotated[list[struct], Meta(min_length=1)])
+        self._converters = [
+            (place, self._converter(name, dtype))
+            for place, (name, dtype) in enumerate(plan.columns.items())
+            if dtype.name in ("Timestamp", "Decimal", "Tensor")
+        ]
 
-    def _field(self, name: str, dtype: DType, is_key: bool) -> Any:
-        if name == self._predictor.time:
+    def _field(self, name: str, dtype: DType) -> Any:
+        if name == self._plan.time:
             return (name, _TYPES[dtype.name] | None, None)
         kind = _json_type(dtype)
-        return (name, kind if is_key or isinstance(dtype, Tensor) else kind | None)
+        return (name, kind if name in self._plan.keys or isinstance(dtype, Tensor) else kind | None)
 
-    def decode(self, body: bytes) -> dict[str, Value]:
-        """Column -> value: Timestamp in microseconds, Decimal as the number of its last places (exactly).
-
-        A Tensor is an array.
+    def decode(self, body: bytes) -> Row:
+        """The values in the order of the predictor's columns; see `scores.Value`. A time left out is None.
 
         Raises InputError that names the field.
         """
+        return self._row(self._parse(self._one, body))
+
+    def decode_some(self, body: bytes) -> tuple[list[Row], bool]:
+        """The rows of a body with a request or a list of requests, and whether it is a list. Raises InputError."""
+        found = self._parse(self._some, body)
+        return ([self._row(one) for one in found], True) if isinstance(found, list) else ([self._row(found)], False)
+
+    def _parse(self, decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
         try:
-            request = self._decoder.decode(body)
+            return decoder.decode(body)
         except UnicodeDecodeError as error:
             raise self._error(f"not UTF-8 ({error.reason} at byte {error.start})", "JSON in UTF-8") from error
         except (msgspec.DecodeError, RecursionError) as error:
             raise self._error(str(error), self._allowed()) from error
-        return {name: self._plain(name, dtype, getattr(request, name)) for name, dtype in self._columns.items()}
 
-    def _plain(self, name: str, dtype: DType, value: Any) -> Value:
-        if isinstance(value, datetime):
-            time = (value - _EPOCH) // _MICROSECOND
-            if not is_time(time):
-                raise self._error(f"{name}: {value} is out of range", "the years 1 to 9999")
-            return time
-        if isinstance(dtype, Decimal) and value is not None:
-            return self._digits(name, dtype, value)
+    def _row(self, request: Any) -> Row:
+        row = msgspec.structs.astuple(request)
+        if not self._converters:
+            return row
+        values = list(row)
+        for place, convert in self._converters:
+            if values[place] is not None:
+                values[place] = convert(values[place])
+        return tuple(values)
+
+    def _converter(self, name: str, dtype: DType) -> Callable[[Any], Value]:
+        if isinstance(dtype, Decimal):
+            return lambda value: self._digits(name, dtype, value)
         if isinstance(dtype, Tensor):
-            return np.array(value, ELEMENTS[dtype.element])
-        plain: Value = value
-        return plain
+            element = ELEMENTS[dtype.element]
+            return lambda value: np.array(value, element)
+        return lambda value: self._instant(name, value)
+
+    def _instant(self, name: str, value: datetime) -> int:
+        time = (value - _EPOCH) // _MICROSECOND
+        if not is_time(time):
+            raise self._error(f"{name}: {value} is out of range", "the years 1 to 9999")
+        return time
 
     def _digits(self, name: str, dtype: Decimal, value: Number) -> int:
         fits = value.is_finite() and value.adjusted() < 19 - dtype.places
@@ -114,8 +133,8 @@ class RequestDecoder:
         return int(digits)
 
     def _error(self, seen: str, allowed: str) -> InputError:
-        return InputError(f"request to {self._predictor.name}: {seen}; allowed: {allowed}; correct the request")
+        return InputError(f"request to {self._plan.name}: {seen}; allowed: {allowed}; correct the request")
 
     def _allowed(self) -> str:
-        columns = [f"{name}: {dtype}" for name, dtype in self._columns.items() if name != self._predictor.time]
-        return f"a JSON object with {listing(columns)}, and {self._predictor.time}: Timestamp if you like"
+        columns = [f"{name}: {dtype}" for name, dtype in self._plan.columns.items() if name != self._plan.time]
+        return f"a JSON object with {listing(columns)}, and {self._plan.time}: Timestamp if you like"

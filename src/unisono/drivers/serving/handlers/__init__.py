@@ -1,0 +1,1 @@
+"""What is behind the paths: one file a first part."""

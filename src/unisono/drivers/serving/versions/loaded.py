@@ -1,0 +1,34 @@
+"""A version in memory, ready to answer the calls of its lane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from unisono.drivers.online.reading import Known, Lookup
+from unisono.drivers.scores import Matrix, Outputs, Row, ScoresRows
+from unisono.drivers.serving.calls import Call
+
+
+class LoadedVersion:
+    """Features from the state, and the version's graph.
+
+    scorer: the version's.
+    lookup: of its predictor's features.
+    """
+
+    def __init__(self, scorer: ScoresRows, lookup: Lookup) -> None:
+        self._scorer = scorer
+        self._lookup = lookup
+        self.id = scorer.version.id
+
+    def look_up(self, call: Call) -> Known:
+        """What is known about the rows of a call. Raises InputError for a time before the log's."""
+        return self._lookup.known(call.rows, call.features)
+
+    def score(self, rows: Sequence[Row], features: Matrix) -> Outputs:
+        """The outputs, one a row. On any thread; one call at a time."""
+        return self._scorer.score_rows(rows, features)
+
+    def stop(self) -> None:
+        """Let what runs now end as soon as it can, with an error. On any thread."""
+        self._scorer.stop()

@@ -1,0 +1,1 @@
+"""Bytes to rows and answers to bytes: one file a format."""
