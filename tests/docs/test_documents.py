@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SLOW = {"text-and-images.md"}  # exports a network
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
@@ -24,9 +27,14 @@ def examples_of(page: Path) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if EXAMPLE.search(page.read_text())], ids=lambda page: page.name
-)
+def pages_with_examples() -> Iterator[ParameterSet]:
+    for page in PAGES:
+        if EXAMPLE.search(page.read_text()):
+            marks = [pytest.mark.slow] if page.name in SLOW else []
+            yield pytest.param(page, marks=marks, id=page.name)
+
+
+@pytest.mark.parametrize("page", pages_with_examples())
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     exec(compile(examples_of(page), page.name, "exec"), {"__name__": "__main__"})

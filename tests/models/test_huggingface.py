@@ -26,7 +26,7 @@ from unisono.models import (
 )
 from unisono.models.session import same_bits
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*SwigPy.*:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*SwigPy.*:DeprecationWarning")]
 
 NO_FEATURES = np.zeros((texts.ROWS.height, 0))
 LABELS = {"binary": {0: "bad", 1: "good"}, "multiclass": {0: "bad", 1: "fair", 2: "good"}}

@@ -17,6 +17,8 @@ from unisono.models import ImportedModel, PredictorGraph, Session, build_graph, 
 from unisono.models.session import same_bits
 from unisono.spec.types import DType
 
+pytestmark = pytest.mark.slow
+
 RANDOM = np.random.default_rng(3)
 NUMBERS = {"a": un.Float64, "b": un.Int64, "c": un.Decimal(places=1)}
 IMAGES = {"image": un.Tensor("UInt8", (8, 8)), "wave": un.Tensor("Float32", (16,)), "weight": un.Float64}
