@@ -34,7 +34,7 @@ def pages_with_examples() -> Iterator[ParameterSet]:
             yield pytest.param(page, marks=marks, id=page.name)
 
 
-@pytest.mark.parametrize("page", pages_with_examples())
+@pytest.mark.parametrize("page", list(pages_with_examples()))
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     exec(compile(examples_of(page), page.name, "exec"), {"__name__": "__main__"})
