@@ -39,12 +39,57 @@ class Calls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[serve.log]: what is written down.
+    """[serve.log]: the prediction log.
 
-    predictions: whether every answer is, with request, feature bits, position and version.
+    predictions:  whether every answer is written down, with request, feature bits, position and version.
+    flush_s:      longest that an answer waits before it is in a file; so much a killed writer loses at most.
+    file_rows:    a file is written as soon as there are so many rows for it, or
+    file_bytes:   so many bytes, before they are compressed.
+    buffer_bytes: what a worker keeps while the writer is busy; what is more is dropped, and counted.
+    keep_days:    older days are deleted; None: never.
+    keep_bytes:   if a predictor's files take more, the oldest are deleted; None: never.
     """
 
     predictions: bool = False
+    flush_s: Seconds = 10.0
+    file_rows: Positive = 500_000
+    file_bytes: Positive = 64 << 20
+    buffer_bytes: Positive = 8 << 20
+    keep_days: Positive | None = None
+    keep_bytes: Positive | None = None
+
+
+class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[serve.metrics]: what is counted, for `GET /metrics`.
+
+    enabled: whether anything is.
+    """
+
+    enabled: bool = True
+
+
+class Tracing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[serve.tracing]: spans, for an OpenTelemetry collector.
+
+    endpoint: where they are sent, e.g. "http://127.0.0.1:4318/v1/traces"; "": nowhere, and nothing is traced.
+    ratio:    share of the requests that are traced, of those whose callers did not decide it.
+    service:  what the server is called there.
+    """
+
+    endpoint: str = ""
+    ratio: Annotated[float, Meta(ge=0, le=1)] = 0.01
+    service: str = "unisono"
+
+
+class Access(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[serve.access]: a line of JSON for each request.
+
+    path:  file it is appended to, from the project's folder; "stderr"; "": nowhere.
+    lines: most that wait to be written; what is more is dropped, and counted.
+    """
+
+    path: str = ""
+    lines: Positive = 10_000
 
 
 class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,3 +104,6 @@ class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     http: Http = Http()
     calls: Calls = Calls()
     log: Log = Log()
+    metrics: Metrics = Metrics()
+    tracing: Tracing = Tracing()
+    access: Access = Access()

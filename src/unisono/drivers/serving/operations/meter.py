@@ -1,0 +1,74 @@
+"""Who is told of each request that has its response: metrics, the access log, traces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from unisono.drivers.serving.calls import Call
+from unisono.drivers.serving.exchange import Request, Response
+
+PROTOCOLS = ("predict", "features", "v2", "grpc", "other")
+"""How requests come in: the first part of their paths, or gRPC."""
+
+
+class Meter(Protocol):
+    """Told of what came in and went out. It must not wait, and it raises nothing."""
+
+    def answered(self, protocol: str, request: Request, response: Response, call: Call | None, version: str) -> None:
+        """A request has its response, or its refusal.
+
+        protocol: one of PROTOCOLS.
+        call:     with what its stages took; None if it was refused before there was one.
+        version:  id of the version that answered; "" for a refusal.
+        """
+        ...
+
+    def connected(self, change: int) -> None:
+        """A connection came (1) or went (-1)."""
+        ...
+
+    def turned_away(self, code: str) -> None:
+        """A request was refused before it was whole.
+
+        code: one of `refusals.CODES`.
+        """
+        ...
+
+
+class NoMeter:
+    """Nobody wants to know."""
+
+    def answered(self, protocol: str, request: Request, response: Response, call: Call | None, version: str) -> None:
+        """See `Meter`."""
+
+    def connected(self, change: int) -> None:
+        """See `Meter`."""
+
+    def turned_away(self, code: str) -> None:
+        """See `Meter`."""
+
+
+class Meters:
+    """Several, told one after the other.
+
+    meters: in order.
+    """
+
+    def __init__(self, meters: Sequence[Meter]) -> None:
+        self._meters = meters
+
+    def answered(self, protocol: str, request: Request, response: Response, call: Call | None, version: str) -> None:
+        """See `Meter`."""
+        for meter in self._meters:
+            meter.answered(protocol, request, response, call, version)
+
+    def connected(self, change: int) -> None:
+        """See `Meter`."""
+        for meter in self._meters:
+            meter.connected(change)
+
+    def turned_away(self, code: str) -> None:
+        """See `Meter`."""
+        for meter in self._meters:
+            meter.turned_away(code)
