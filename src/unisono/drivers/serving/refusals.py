@@ -22,6 +22,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "method_not_allowed": (405, "Another method is allowed here"),
     "request_timeout": (408, "The request did not come whole in time"),
     "body_too_large": (413, "The body is too large"),
+    "address_too_long": (414, "The address is too long"),
     "unsupported_media_type": (415, "The body's form is not supported"),
     "invalid_request": (422, "The request does not fit the predictor"),
     "rate_limited": (429, "Too many requests with this token"),
@@ -81,6 +82,8 @@ def problem(refusal: RefusalError, *, content_type: bytes = b"application/proble
         "error": message,
     }
     headers: Headers = ((b"content-type", content_type),)
+    if status == 401:
+        headers += ((b"www-authenticate", b"Bearer"),)
     if refusal.retry_after_s is not None:
         headers += ((b"retry-after", str(max(1, round(refusal.retry_after_s))).encode()),)
     return Response(status, msgspec.json.encode(body), headers)

@@ -13,14 +13,33 @@ Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
 class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[serve.http]: what a connection may use up.
+    """[serve.http]: what a connection may use up, each of them of one worker.
 
-    max_body_bytes: larger request bodies are refused before they are read.
-    body_timeout_s: a body that takes longer is refused.
+    max_body_bytes:   larger request bodies are refused before they are read.
+    body_timeout_s:   a body that takes longer is refused.
+    max_target_bytes: longer addresses are refused.
+    max_header_bytes: more of names and values of a request's headers is refused; so is as much around a body's chunks.
+    max_headers:      more different headers are refused.
+    header_timeout_s: a request must have begun, and its headers must be there, after so long.
+    keep_alive_s:     a connection without a request is closed after so long.
+    write_timeout_s:  a client that does not read its answers for so long is cut off.
+    max_connections:  more are answered 503 and closed.
+    max_pipelined:    requests of one connection that are under way at once; its next ones are not read.
+    certificate, key: PEM files, relative to the project; both: TLS. Empty: none.
     """
 
     max_body_bytes: Positive = 1 << 20
     body_timeout_s: Seconds = 10.0
+    max_target_bytes: Positive = 8192
+    max_header_bytes: Positive = 1 << 15
+    max_headers: Positive = 100
+    header_timeout_s: Seconds = 10.0
+    keep_alive_s: Seconds = 75.0
+    write_timeout_s: Seconds = 30.0
+    max_connections: Positive = 4096
+    max_pipelined: Positive = 16
+    certificate: str = ""
+    key: str = ""
 
 
 class Calls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,6 +111,17 @@ class Access(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lines: Positive = 10_000
 
 
+class Tokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[serve.tokens]: who may ask.
+
+    file:     with the tokens, relative to the project's folder; empty: tokens.json in its store.
+    insecure: whether a server without tokens may listen on an address that others reach.
+    """
+
+    file: str = ""
+    insecure: bool = False
+
+
 class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[serve]: how the server listens.
 
@@ -107,3 +137,4 @@ class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics: Metrics = Metrics()
     tracing: Tracing = Tracing()
     access: Access = Access()
+    tokens: Tokens = Tokens()
