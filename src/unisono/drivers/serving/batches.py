@@ -30,6 +30,7 @@ class Batch:
     outputs: of all rows, one after the other; None if the rows cannot be answered together.
     alone:   then: what came of each call by itself.
     model_s: what the model took.
+    shadow:  whether nobody gets these answers: another version has answered.
     """
 
     answers: Answers
@@ -38,6 +39,7 @@ class Batch:
     outputs: Outputs | None = None
     alone: list[Outputs | Exception] = field(default_factory=list)
     model_s: float = 0.0
+    shadow: bool = False
 
     @property
     def has_run(self) -> bool:
