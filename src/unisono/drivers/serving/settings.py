@@ -122,6 +122,21 @@ class Tokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     insecure: bool = False
 
 
+class Workers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[serve.workers]: the processes that answer.
+
+    count:     how many; 0: one for each core that the server may use.
+    linger_s:  when told to stop: how long to go on, but not ready, so that balancers send their requests elsewhere.
+    grace_s:   how long requests under way may take then.
+    silence_s: a worker that does not react for so long is killed, and replaced.
+    """
+
+    count: Annotated[int, Meta(ge=0, le=1024)] = 0
+    linger_s: Annotated[float, Meta(ge=0)] = 0.0
+    grace_s: Seconds = 10.0
+    silence_s: Seconds = 10.0
+
+
 class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[serve]: how the server listens.
 
@@ -138,3 +153,4 @@ class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tracing: Tracing = Tracing()
     access: Access = Access()
     tokens: Tokens = Tokens()
+    workers: Workers = Workers()
