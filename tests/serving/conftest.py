@@ -22,7 +22,8 @@ from unisono.drivers.online.predictor import OnlinePredictor
 from unisono.drivers.online.reading import Lookup, StateReader
 from unisono.drivers.serving.asgi import Application, Limits
 from unisono.drivers.serving.assembly import service_of
-from unisono.drivers.serving.lanes import Lane, Lanes
+from unisono.drivers.serving.lane import Lane
+from unisono.drivers.serving.lanes import Lanes
 from unisono.drivers.serving.listening import Server
 from unisono.drivers.serving.service import Service
 from unisono.drivers.serving.versions.catalogue import Catalogue, OneVersion

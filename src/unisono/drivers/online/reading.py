@@ -93,6 +93,10 @@ class Lookup:
         self._clock = clock
         self._time = list(plan.columns).index(plan.time)
 
+    def apart(self) -> Lookup:
+        """The same for another thread."""
+        return Lookup(StateReader(self._reader.store, self._plan), self._plan, clock=self._clock)
+
     def known(self, rows: Sequence[Row], given: Matrix | None = None) -> Known:
         """What is known about some requests, all from the state of one commit.
 

@@ -10,7 +10,8 @@ from unisono.drivers.online.reading import Lookup, StateReader
 from unisono.drivers.serving.asgi import Application, Limits
 from unisono.drivers.serving.handlers.health import HealthHandler
 from unisono.drivers.serving.handlers.predict import PredictHandler
-from unisono.drivers.serving.lanes import Bounds, Lane, Lanes
+from unisono.drivers.serving.lane import Lane
+from unisono.drivers.serving.lanes import Bounds, Lanes
 from unisono.drivers.serving.listening import Server
 from unisono.drivers.serving.service import Service
 from unisono.drivers.serving.versions.catalogue import Catalogue, OneVersion, Served

@@ -6,17 +6,16 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unisono.drivers.online.reading import Known
 from unisono.drivers.scores import Matrix, Outputs, Row
 from unisono.drivers.serving.calls import Answered, Call, Outcome
+from unisono.drivers.serving.lane import Answers, late
+from unisono.drivers.serving.pace import MOST_ROWS
+from unisono.drivers.serving.refusals import RefusalError
 from unisono.spec.errors import UnisonoError
-
-if TYPE_CHECKING:
-    from unisono.drivers.serving.lanes import Answers
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -26,20 +25,26 @@ class Batch:
     """Calls that run together.
 
     answers: the version that answers.
-    calls:   whose rows they are, and known: what is known about each call's rows.
+    asked:   all calls.
+    shadow:  whether they are copies, whose answers nobody gets.
+    calls:   those about whose rows all is known, and known: that, call by call.
+    refused: the others, and why.
     outputs: of all rows, one after the other; None if the rows cannot be answered together.
     alone:   then: what came of each call by itself.
+    size:    how many rows the model was asked.
     model_s: what the model took.
-    shadow:  whether nobody gets these answers: another version has answered.
     """
 
     answers: Answers
-    calls: list[Call]
-    known: list[Known]
+    asked: Sequence[Call]
+    shadow: bool = False
+    calls: list[Call] = field(default_factory=list)
+    known: list[Known] = field(default_factory=list)
+    refused: list[tuple[Call, Exception]] = field(default_factory=list)
     outputs: Outputs | None = None
     alone: list[Outputs | Exception] = field(default_factory=list)
+    size: int = 0
     model_s: float = 0.0
-    shadow: bool = False
 
     @property
     def has_run(self) -> bool:
@@ -58,72 +63,86 @@ class Batch:
         """Of all rows."""
         return self.known[0].features if len(self.known) == 1 else np.concatenate([one.features for one in self.known])
 
+    def look_up(self, *, aside: bool = False) -> None:
+        """Learn what is known about each call's rows. On the thread of the loop, or else `aside`."""
+        began_s = perf_counter()
+        for call in self.asked:
+            try:
+                self.known.append(call.known or self.answers.look_up(call, aside=aside))
+                self.calls.append(call)
+            except Exception as error:
+                self.refused.append((call, error))
+        each_s = (perf_counter() - began_s) / len(self.asked)
+        for call in self.calls:
+            call.spent_s[2] = each_s
+
     def run(self) -> None:
         """Ask the model, on any thread. One call's rows that it fails on do not cost the others their answers."""
-        began = perf_counter()
+        if not self.calls:
+            return
+        began_s = perf_counter()
         try:
-            self.outputs = self.answers.score(self.rows, self.features)
+            rows = self.rows
+            self.size = len(rows)
+            self.outputs = self._score(rows, self.features)
         except Exception as error:
             self.alone = [error] if len(self.calls) == 1 else [self._alone(one) for one in self.known]
-        self.model_s = perf_counter() - began
+        self.model_s = perf_counter() - began_s
 
     def _alone(self, known: Known) -> Outputs | Exception:
         try:
-            return self.answers.score(known.rows, known.features)
+            return self._score(known.rows, known.features)
         except Exception as error:
             return error
 
+    def _score(self, rows: Sequence[Row], features: Matrix) -> Outputs:
+        if len(rows) <= MOST_ROWS:
+            return self.answers.score(rows, features)
+        parts = [self._part(rows, features, start) for start in range(0, len(rows), MOST_ROWS)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-def known_of(answers: Answers, calls: Sequence[Call], now: float) -> Batch:
-    """A batch of those calls about which all is known; the others are told why not."""
-    batch = Batch(answers, [], [])
-    for call in calls:
-        try:
-            batch.known.append(answers.look_up(call))
-            batch.calls.append(call)
-        except Exception as error:
-            _report(call, error)
-            call.done(error)
-    spent_s = (perf_counter() - now) / max(len(calls), 1)
-    for call in batch.calls:
-        call.spent_s[2] = spent_s
-    return batch
+    def _part(self, rows: Sequence[Row], features: Matrix, start: int) -> Outputs:
+        """Some of very many rows, as long as somebody waits for them."""
+        now = perf_counter()
+        if all(call.is_over or now > call.deadline_s for call in self.calls):
+            raise late()
+        end = start + MOST_ROWS
+        return self.answers.score(rows[start:end], features[start:end])
 
+    def give(self) -> None:
+        """Tell every call what came of its rows. On the thread of the loop."""
+        for call, error in self.refused:
+            call.answer(error)
+        model_s = self.model_s
+        for call, outcome in zip(self.calls, self._outcomes(), strict=True):
+            call.spent_s[3] = model_s
+            call.answer(outcome)
+        if self.refused or self.alone:
+            self._report()
 
-def answer_each(batch: Batch) -> None:
-    """Give every call what came of its rows; run the batch first, if it has not been."""
-    if not batch.has_run and not batch.alone:
-        batch.run()
-    for call, outcome in zip(batch.calls, _outcomes(batch), strict=True):
-        call.spent_s[3] = batch.model_s
-        if call.cancelled:
-            continue
-        if isinstance(outcome, Exception):
-            _report(call, outcome)
-        call.done(outcome)
+    def _outcomes(self) -> Sequence[Outcome]:
+        version = self.answers.id
+        if self.outputs is None:
+            return [
+                one if isinstance(one, Exception) else Answered(one, version, known.position, known.times)
+                for one, known in zip(self.alone, self.known, strict=True)
+            ]
+        if len(self.known) == 1:
+            known = self.known[0]
+            return [Answered(self.outputs, version, known.position, known.times)]
+        start = 0
+        outcomes: list[Outcome] = []
+        for known in self.known:
+            end = start + len(known.times)
+            cut = {name: values[start:end] for name, values in self.outputs.items()}
+            outcomes.append(Answered(cut, version, known.position, known.times))
+            start = end
+        return outcomes
 
-
-def _outcomes(batch: Batch) -> list[Outcome]:
-    version = batch.answers.id
-    if batch.outputs is None:
-        return [
-            one if isinstance(one, Exception) else Answered(one, version, known.position, known.times)
-            for one, known in zip(batch.alone, batch.known, strict=True)
-        ]
-    if len(batch.known) == 1:
-        known = batch.known[0]
-        return [Answered(batch.outputs, version, known.position, known.times)]
-    start = 0
-    outcomes: list[Outcome] = []
-    for known in batch.known:
-        end = start + len(known.times)
-        cut = {name: values[start:end] for name, values in batch.outputs.items()}
-        outcomes.append(Answered(cut, version, known.position, known.times))
-        start = end
-    return outcomes
-
-
-def _report(call: Call, error: Exception) -> None:
-    """What is not the caller's fault is for the server's log, with its traceback."""
-    if not isinstance(error, UnisonoError):
-        _LOGGER.error("%s: request failed", call.predictor, exc_info=error)
+    def _report(self) -> None:
+        """What is not the callers' fault is for the server's log, with the first one's traceback."""
+        errors = [*(error for _, error in self.refused), *(one for one in self.alone if isinstance(one, Exception))]
+        ours = [error for error in errors if not isinstance(error, UnisonoError | RefusalError)]
+        if ours:
+            name, count = self.asked[0].predictor, len(self.asked)
+            _LOGGER.error("%s: %d of %d requests failed", name, len(ours), count, exc_info=ours[0])

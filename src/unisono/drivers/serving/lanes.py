@@ -1,4 +1,4 @@
-"""What waits for which version, and what runs next.
+"""What runs next, of all that waits.
 
 No timers: a call that finds nobody waiting is run in the next turn of the loop, together with everything that has come
 in until then. Lanes take turns, a batch each, so that a model with many callers leaves the others their share.
@@ -10,48 +10,29 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
 from functools import cached_property
 from time import perf_counter
 from typing import NamedTuple, Protocol
 
-from unisono.drivers.online.reading import Known
-from unisono.drivers.scores import Matrix, Outputs, Row
-from unisono.drivers.serving.batches import Batch, answer_each, known_of
+from unisono.drivers.serving.batches import Batch
 from unisono.drivers.serving.calls import Call
-from unisono.drivers.serving.pace import Pace
+from unisono.drivers.serving.lane import Answers, Lane
+from unisono.drivers.serving.pace import MOST_ROWS
 from unisono.drivers.serving.refusals import RefusalError
+from unisono.drivers.serving.runs import Run, run_of
+from unisono.drivers.serving.threads import Threads
 
 _LOGGER = logging.getLogger(__name__)
 
-
-class Answers(Protocol):
-    """A version that is loaded; see `versions.loaded.LoadedVersion`."""
-
-    @property
-    def id(self) -> str:
-        """Of the version."""
-        ...
-
-    def look_up(self, call: Call) -> Known:
-        """What is known about the rows of a call. On the thread of the loop. Raises InputError."""
-        ...
-
-    def score(self, rows: Sequence[Row], features: Matrix) -> Outputs:
-        """The outputs, one a row. On any thread; one call at a time."""
-        ...
-
-    def stop(self) -> None:
-        """Let what runs now end as soon as it can, with an error. On any thread."""
-        ...
+_LOOK_S = 0.05  # between two looks at what a thread works on and what waits for a version that is being loaded
 
 
 class Watcher(Protocol):
     """Who wants to see what was answered, e.g. metrics and the prediction log. It must not wait."""
 
     def answered(self, predictor: str, batch: Batch) -> None:
-        """A batch was answered; its callers have their answers."""
+        """A batch was answered; its callers have their answers. Of a shadow: nobody has."""
         ...
 
 
@@ -68,86 +49,28 @@ class Bounds(NamedTuple):
     model_s: float = 10.0
 
 
-class Lane:
-    """The calls that wait for one version.
-
-    predictor: whose.
-    answers:   the version; None while it is being loaded.
-    """
-
-    __slots__ = ("answers", "is_running", "is_stuck", "pace", "predictor", "rows", "threads", "waiting")
-
-    def __init__(self, predictor: str, answers: Answers | None = None) -> None:
-        self.predictor = predictor
-        self.answers = answers
-        self.pace = Pace()
-        self.waiting: deque[Call] = deque()
-        self.rows = 0
-        self.is_running = False  # in a thread
-        self.is_stuck = False
-        self.threads: ThreadPoolExecutor | None = None
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing waits and nothing runs."""
-        return not self.waiting and not self.is_running
-
-    def take(self, now: float) -> list[Call]:
-        """The next calls, as many rows as a batch may have, and at least one call.
-
-        Those that nobody waits for are forgotten; those that are too late are told so, and never run.
-        """
-        taken: list[Call] = []
-        room = self.pace.cap
-        while self.waiting and (not taken or len(self.waiting[0].rows) <= room):
-            call = self.waiting.popleft()
-            self.rows -= len(call.rows)
-            if call.cancelled:
-                continue
-            if now > call.deadline_s:
-                call.done(late())
-                continue
-            call.spent_s[1] = now - call.queued_s
-            room -= len(call.rows)
-            taken.append(call)
-        return taken
-
-
-def late() -> RefusalError:
-    """The refusal of a call whose deadline has passed."""
-    return RefusalError(
-        "deadline_exceeded",
-        "the deadline passed before the request was run; allowed: an answer in time; allow more time, or come again",
-        retry_after_s=1.0,
-    )
-
-
-@dataclass(slots=True)
-class _Run:
-    """A batch that a thread works on."""
-
-    lane: Lane
-    batch: Batch
-    timer: asyncio.TimerHandle | None = None
-    is_given_up: bool = False
-
-
 class Lanes:
     """All lanes of a worker, on one loop.
 
-    bounds:   when calls are refused.
+    bounds:   when calls are refused; may be replaced.
     watchers: see what was answered.
 
-    Everything but slow models runs on the thread of the loop that the first call comes in on.
+    Everything but what takes long runs on the thread of the loop that the first call comes in on.
     """
 
     def __init__(self, bounds: Bounds | None = None, watchers: Sequence[Watcher] = ()) -> None:
-        self._bounds = bounds or Bounds()
+        self.bounds = bounds or Bounds()
+        self.on_idle: Callable[[Lane], None] | None = None
         self._watchers = watchers
         self._ready: deque[Lane] = deque()
+        self._ready_late: deque[Lane] = deque()  # with nothing but copies
         self._is_due = False
-        self._runs: set[int] = set()
-        self.on_idle: Callable[[Lane], None] = lambda lane: None
+        self._runs: set[Run] = set()
+        self._unloaded: set[Lane] = set()  # where calls wait
+        self._look: asyncio.TimerHandle | None = None
+        self._drained: list[asyncio.Future[None]] = []
+        self._threads = Threads("model")
+        self._threads_late = Threads("shadow", idle=1, nice=10)
 
     @cached_property
     def _loop(self) -> asyncio.AbstractEventLoop:
@@ -158,132 +81,220 @@ class Lanes:
     def submit(self, lane: Lane, call: Call) -> None:
         """Let a call wait for its turn. Raises RefusalError if that would take too long."""
         self._admit(lane, call)
-        if not lane.waiting and not lane.is_running and lane.answers is not None:
-            self._ready.append(lane)
-        lane.waiting.append(call)
-        lane.rows += len(call.rows)
-        self._turn_soon()
+        lane.add(call)
+        if lane.can_run:
+            self._queue(lane)
+        elif lane.answers is None:
+            self._unloaded.add(lane)
+            self._look_later()
 
     def loaded(self, lane: Lane, answers: Answers) -> None:
         """The version of a lane is there; what waits for it may run."""
         lane.answers = answers
+        self._unloaded.discard(lane)
         if lane.waiting:
-            self._ready.append(lane)
-            self._turn_soon()
+            self._queue(lane)
 
-    def failed(self, lane: Lane, error: Exception) -> None:
+    def failed(self, lane: Lane, reason: Exception) -> None:
         """The version of a lane cannot be had; what waits for it is told so."""
-        waiting, lane.waiting, lane.rows = lane.waiting, deque(), 0
-        for call in waiting:
-            if not call.cancelled:
-                call.done(error)
+        self._unloaded.discard(lane)
+        lane.refuse_all(reason)
+        self._tell_drained()
 
     def _admit(self, lane: Lane, call: Call) -> None:
+        bounds, rows = self.bounds, len(call.rows)
+        if not 0 < rows <= bounds.rows:
+            raise _wrong_size(lane, rows, bounds.rows)
         if lane.is_stuck:
-            raise RefusalError(
-                "not_available",
-                f"{lane.predictor}: its model hangs since it was given an earlier request; allowed: requests once it "
-                "answers again; come again later",
-                retry_after_s=5.0,
-            )
+            raise _stuck(lane)
+        if not lane.waiting and lane.run is None:
+            return
         wait_s = self.expected_wait_s(lane)
-        allowed_s = min(self._bounds.wait_s, call.deadline_s - call.queued_s)
-        if lane.rows + len(call.rows) > self._bounds.rows or (wait_s > allowed_s and lane.waiting):
-            raise RefusalError(
-                "overloaded",
-                f"{lane.predictor}: {lane.rows} rows wait, for about {wait_s:.3f} s; allowed: {allowed_s:.3f} s and "
-                f"{self._bounds.rows} rows; come again later, or send less",
-                retry_after_s=wait_s,
-            )
+        allowed_s = min(bounds.wait_s, call.deadline_s - call.queued_s)
+        if wait_s > allowed_s or lane.rows + rows > bounds.rows:
+            raise _overloaded(lane, wait_s, allowed_s, bounds.rows)
 
     def expected_wait_s(self, lane: Lane) -> float:
-        """How long a call would wait now: until all before it in its lane have run, and the others had their turns."""
+        """How long a call would wait now: until all before it in its lane have run, and the others had their turns.
+
+        The others are taken to be as slow as this one. 0 while nothing is known.
+        """
         own_s = lane.pace.seconds(lane.rows)
-        others_s = sum(min(one.pace.seconds(one.rows), own_s) for one in self._ready if one is not lane)
-        return own_s + others_s
+        if lane.run is not None:
+            return own_s + lane.run.left_s(perf_counter())
+        return own_s * max(len(self._ready), 1)
+
+    # Drained ----------------------------------------------------------------------------------------------------------
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing waits and nothing runs."""
-        return not self._ready and not self._runs
+        """Whether every caller is answered; what hangs is given up and does not count, nor do copies."""
+        return not self._ready and not self._unloaded and all(run.is_given_up or run.batch.shadow for run in self._runs)
+
+    async def drained(self) -> None:
+        """Wait until every caller is answered."""
+        if not self.is_idle:
+            waiter = self._loop.create_future()
+            self._drained.append(waiter)
+            await waiter
+
+    def _tell_drained(self) -> None:
+        if self._drained and self.is_idle:
+            waiters, self._drained = self._drained, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
 
     # Taking turns -----------------------------------------------------------------------------------------------------
 
+    def _queue(self, lane: Lane) -> None:
+        if not lane.is_queued:
+            lane.is_queued = True
+            self._ready.append(lane)
+            self._turn_soon()
+
+    def _queue_late(self, lane: Lane) -> None:
+        if not lane.is_queued_late:
+            lane.is_queued_late = True
+            self._ready_late.append(lane)
+            self._turn_soon()
+
     def _turn_soon(self) -> None:
-        if not self._is_due and self._ready:
+        if not self._is_due:
             self._is_due = True
             self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
-        """One batch of the lane whose turn it is."""
+        """One batch of the lane whose turn it is; copies only when no caller waits."""
         self._is_due = False
-        lane = self._ready.popleft()
-        now = perf_counter()
-        batch = self._look_up(lane, lane.take(now), now)
-        if batch is None:
-            self._go_on(lane)
-        elif lane.pace.is_quick:
-            answer_each(batch)
+        if self._ready:
+            lane = self._ready.popleft()
+            lane.is_queued = False
+        else:
+            lane = self._ready_late.popleft()
+            lane.is_queued_late = False
+        if lane.can_run:  # else it was queued before a thread took it
+            self._run_next(lane)
+        self._go_on(lane)
+        if self._ready or self._ready_late:
+            self._turn_soon()
+        if self._drained:
+            self._tell_drained()
+
+    def _run_next(self, lane: Lane) -> None:
+        now = lane.used_s = perf_counter()
+        is_shadow = not lane.waiting
+        calls = lane.take(now) if lane.waiting else lane.take_copies() if lane.copies else []
+        if not calls:
+            return
+        assert lane.answers is not None
+        batch = Batch(lane.answers, calls, is_shadow)
+        rows = len(calls[0].rows) if len(calls) == 1 else sum([len(call.rows) for call in calls])
+        if rows <= MOST_ROWS:
+            batch.look_up()
+        if lane.pace.fits_loop(rows):
+            batch.run()
             self._finish(lane, batch)
         else:
             self._run_in_thread(lane, batch)
-        self._turn_soon()
-
-    def _look_up(self, lane: Lane, calls: Sequence[Call], now: float) -> Batch | None:
-        assert lane.answers is not None
-        found = known_of(lane.answers, calls, now)
-        return found if found.calls else None
-
-    def _run_in_thread(self, lane: Lane, batch: Batch) -> None:
-        """Slow models have a thread each, so that the loop and the other models go on."""
-        if lane.threads is None:
-            lane.threads = ThreadPoolExecutor(1, thread_name_prefix=f"model-{lane.predictor}")
-        lane.is_running = True
-        run = _Run(lane, batch)
-        run.timer = self._loop.call_later(self._bounds.model_s, self._give_up, run)
-        self._runs.add(id(run))
-        future = lane.threads.submit(batch.run)
-        future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._end, run))
-
-    def _give_up(self, run: _Run) -> None:
-        """A model takes too long: its callers are told, and it is asked to stop."""
-        run.is_given_up = True
-        run.lane.is_stuck = True
-        _LOGGER.error("%s: its model has not answered for %g s", run.lane.predictor, self._bounds.model_s)
-        hung = RefusalError(
-            "deadline_exceeded",
-            f"{run.lane.predictor}: its model took longer than {self._bounds.model_s:g} s; allowed: less; send another "
-            "request, or use another version",
-        )
-        for call in run.batch.calls:
-            if not call.cancelled:
-                call.done(hung)
-        self.failed(run.lane, hung)
-        run.batch.answers.stop()
-
-    def _end(self, run: _Run) -> None:
-        if run.timer is not None:
-            run.timer.cancel()
-        self._runs.discard(id(run))
-        lane = run.lane
-        lane.is_running = lane.is_stuck = False
-        if run.is_given_up:
-            self._go_on(lane)
-            return
-        answer_each(run.batch)
-        self._finish(lane, run.batch)
-        self._turn_soon()
-
-    def _finish(self, lane: Lane, batch: Batch) -> None:
-        if batch.has_run:
-            lane.pace.observe(len(batch.rows), batch.model_s)
-        for watcher in self._watchers:
-            watcher.answered(lane.predictor, batch)
-        self._go_on(lane)
 
     def _go_on(self, lane: Lane) -> None:
-        if lane.waiting:
-            self._ready.append(lane)
-            self._turn_soon()
-        elif lane.is_idle:
-            self.on_idle(lane)
+        """What comes next for a lane."""
+        if lane.can_run:
+            if lane.waiting:
+                self._queue(lane)
+            elif lane.copies:
+                self._queue_late(lane)
+            elif self.on_idle is not None:
+                self.on_idle(lane)
+
+    def _finish(self, lane: Lane, batch: Batch) -> None:
+        """Callers get their answers; then whoever watches, and shadows."""
+        batch.give()
+        if not batch.calls:
+            return
+        if batch.has_run:
+            lane.pace.observe(batch.size, batch.model_s)
+        for watcher in self._watchers:
+            try:
+                watcher.answered(lane.predictor, batch)
+            except Exception:
+                _LOGGER.exception("%s: whoever watches the answers failed", lane.predictor)
+        if lane.shadows and batch.has_run and not batch.shadow:
+            self._copy(batch, lane.shadows)
+
+    def _copy(self, batch: Batch, shadows: Sequence[Lane]) -> None:
+        for shadow in shadows:
+            for known in batch.known:
+                if shadow.add_copy(known) and shadow.run is None:
+                    self._queue_late(shadow)
+
+    # In threads -------------------------------------------------------------------------------------------------------
+
+    def _run_in_thread(self, lane: Lane, batch: Batch) -> None:
+        """What takes long has a thread, so that the loop and the other models go on."""
+        run = lane.run = run_of(lane, batch)
+        self._runs.add(run)
+        self._look_later()
+
+        def work() -> None:
+            try:
+                run.work()
+            finally:
+                with suppress(RuntimeError):  # the loop has ended meanwhile
+                    self._loop.call_soon_threadsafe(self._end, run)
+
+        (self._threads_late if batch.shadow else self._threads).start(work)
+
+    def _end(self, run: Run) -> None:
+        """A thread is done with a batch. If it was given up, its lane may go on from here."""
+        self._runs.discard(run)
+        lane = run.lane
+        lane.run = None
+        if not run.is_given_up:
+            self._finish(lane, run.batch)
+        self._go_on(lane)
+        self._tell_drained()
+
+    def _look_later(self) -> None:
+        if self._look is None:
+            self._look = self._loop.call_later(_LOOK_S, self._look_at_all)
+
+    def _look_at_all(self) -> None:
+        """Tell those whose deadline has passed while they could not run, and give up what hangs."""
+        self._look = None
+        now = perf_counter()
+        for run in tuple(self._runs):
+            if run.look(now, self.bounds.model_s):
+                _LOGGER.error("%s: its model has not answered for %g s", run.lane.predictor, self.bounds.model_s)
+                run.give_up(self.bounds.model_s)
+        for lane in tuple(self._unloaded):
+            lane.forget_late(now)
+            if not lane.waiting:
+                self._unloaded.discard(lane)
+        if self._runs or self._unloaded:
+            self._look_later()
+        self._tell_drained()
+
+
+def _wrong_size(lane: Lane, rows: int, most: int) -> RefusalError:
+    message = f"{lane.predictor}: {rows} rows in one request; allowed: 1 to {most}; send them in several requests"
+    return RefusalError("body_too_large" if rows else "invalid_request", message)
+
+
+def _stuck(lane: Lane) -> RefusalError:
+    return RefusalError(
+        "not_available",
+        f"{lane.predictor}: its model hangs since it was given an earlier request; allowed: requests once it answers "
+        "again; come again later",
+        retry_after_s=5.0,
+    )
+
+
+def _overloaded(lane: Lane, wait_s: float, allowed_s: float, rows: int) -> RefusalError:
+    return RefusalError(
+        "overloaded",
+        f"{lane.predictor}: {lane.rows} rows wait, for about {wait_s:.3f} s; allowed: {max(allowed_s, 0.0):.3f} s and "
+        f"{rows} rows; come again later, or send less",
+        retry_after_s=max(wait_s, 1.0),
+    )

@@ -3,57 +3,63 @@
 from __future__ import annotations
 
 MOST_ROWS = 256
-"""Of a batch; no model gains by more."""
+"""Of a batch of several calls, and of what a model is given at once; no model gains by more."""
 QUICK_S = 0.001
 """A version whose single row takes less runs on the loop: handing it to a thread costs more than it gives."""
+LONGEST_S = 0.002
+"""That a batch may take on the loop, where all others wait for it."""
+LONGEST_THREADED_S = 0.05
+"""That a batch may take in a thread, where only its own lane waits."""
 
-_LONGEST_S = 0.002
-_LONGEST_THREADED_S = 0.05
 _WEIGHT = 0.1  # of a new observation
-_GAIN, _LOSS = 0.97, 1.05
+_GAIN, _LOSS, _FORGET = 0.97, 1.05, 0.999
 _SIZES = MOST_ROWS.bit_length()
 
 
 class Pace:
     """What is known about the speed of one version.
 
-    `cap` is the most rows that a batch should have: it doubles as long as the time a row falls by it, and never lets a
-    batch take so long that others wait noticeably.
+    `cap` is the most rows that a batch should have: it doubles as long as the time a row falls by it, halves if that
+    rises, and never lets a batch take so long that others wait noticeably.
     """
 
-    __slots__ = ("_row_s", "_seen", "cap")
+    __slots__ = ("_each_s", "_row_s", "_seen", "cap", "is_quick")
 
     def __init__(self) -> None:
         self.cap = 1
-        self._row_s = [0.0] * _SIZES  # seconds a row in batches of 2**n rows or a bit more
-        self._seen = [0] * _SIZES
+        self.is_quick = False  # whether a single row is answered so fast that the loop may wait for it
+        self._each_s = 0.0  # seconds a row in the last batch
+        self._row_s = [0.0] * (_SIZES + 1)  # and, on average, in batches of 2**n rows or a bit more
+        self._seen = [0] * (_SIZES + 1)
 
     def observe(self, rows: int, seconds: float) -> None:
-        """Take in how long a batch took."""
+        """Take in how long a batch took, of at least one row."""
         size = min(rows.bit_length() - 1, _SIZES - 1)
-        each = seconds / rows
+        each = self._each_s = seconds / rows
         known = self._row_s[size]
-        self._row_s[size] = each if not self._seen[size] else known + _WEIGHT * (each - known)
+        self._row_s[size] = known + _WEIGHT * (each - known) if self._seen[size] else each
         self._seen[size] += 1
-        if rows >= self.cap:
-            self._judge_cap()
+        if not size or not self._seen[0]:
+            self.is_quick = self._row_s[size] * (1 << size) < QUICK_S
+        if size >= self.cap.bit_length() - 1:
+            self._judge_cap(size)
 
-    def _judge_cap(self) -> None:
-        size = self.cap.bit_length() - 1
-        here = self._row_s[size]
-        smaller = self._row_s[size - 1] if size and self._seen[size - 1] else here / _GAIN * 1.0001
-        longest = _LONGEST_S if self.is_quick else _LONGEST_THREADED_S
-        if size and (here > smaller * _LOSS or here * self.cap > longest):
+    def _judge_cap(self, size: int) -> None:
+        here, larger = self._row_s[size], self._row_s[size + 1]
+        smaller = next((self._row_s[one] for one in range(size - 1, -1, -1) if self._seen[one]), float("inf"))
+        longest_s = LONGEST_S if self.is_quick else LONGEST_THREADED_S
+        if size and size == self.cap.bit_length() - 1 and (here > smaller * _LOSS or here * self.cap > longest_s):
             self.cap //= 2
-        elif here < smaller * _GAIN and self.cap < MOST_ROWS and 2 * here * self.cap <= longest:
-            self.cap *= 2
+        elif here < smaller * _GAIN and self.cap < MOST_ROWS and 2 * here * self.cap <= longest_s:
+            if larger > here * _LOSS:
+                self._row_s[size + 1] *= _FORGET  # it was no better, and is tried again some day
+            else:
+                self.cap *= 2
 
-    @property
-    def is_quick(self) -> bool:
-        """Whether a single row is answered so fast that the loop may wait for it."""
-        return bool(self._seen[0]) and self._row_s[0] < QUICK_S
+    def fits_loop(self, rows: int) -> bool:
+        """Whether the loop may wait for so many rows."""
+        return self.is_quick and (rows <= self.cap or (rows <= MOST_ROWS and self.seconds(rows) <= LONGEST_S))
 
     def seconds(self, rows: int) -> float:
         """How long so many rows will take, in batches of `cap`; 0 if nothing is known yet."""
-        size = self.cap.bit_length() - 1
-        return rows * (self._row_s[size] or self._row_s[0])
+        return rows * (self._row_s[self.cap.bit_length() - 1] or self._each_s)

@@ -8,7 +8,8 @@ from typing import Protocol
 from unisono.drivers.online.plan import OnlinePlan
 from unisono.drivers.online.requests import RequestDecoder
 from unisono.drivers.serving.calls import Call
-from unisono.drivers.serving.lanes import Lane, Lanes
+from unisono.drivers.serving.lane import Lane
+from unisono.drivers.serving.lanes import Lanes
 from unisono.drivers.serving.refusals import RefusalError
 from unisono.spec.wording import listing
 

@@ -21,9 +21,13 @@ class LoadedVersion:
         self._lookup = lookup
         self.id = scorer.version.id
 
-    def look_up(self, call: Call) -> Known:
-        """What is known about the rows of a call. Raises InputError for a time before the log's."""
-        return self._lookup.known(call.rows, call.features)
+    def look_up(self, call: Call, *, aside: bool = False) -> Known:
+        """What is known about the rows of a call. Raises InputError for a time before the log's.
+
+        aside: not on the thread of the loop.
+        """
+        lookup = self._lookup.apart() if aside else self._lookup
+        return lookup.known(call.rows, call.features)
 
     def score(self, rows: Sequence[Row], features: Matrix) -> Outputs:
         """The outputs, one a row. On any thread; one call at a time."""
