@@ -29,11 +29,12 @@ PROMISED = (
     *(f"models {word}" for word in MODELS),
     *("artifact show", "artifact export", "artifact import", "keys new", "keys show"),
     *("predict", "stream", "serve"),
+    *("tokens new", "tokens list", "tokens revoke"),
     *(f"schedule {word}" for word in SCHEDULE),
     *("runs", "parity"),
 )
 OF_NO_PROJECT = ("init", "artifact show", "keys new", "keys show")
-CAN_STAND_ALONE = ("models list", "serve", "schedule list", "schedule run", "runs")
+CAN_STAND_ALONE = ("models list", "serve", "tokens list", "schedule list", "schedule run", "runs")
 SLOW = ("polars", "numpy", "numba", "onnxruntime", "onnx", "pyarrow", "lightgbm", "sklearn")
 MODULES = [module.name for module in pkgutil.iter_modules(unisono.cli.__path__, "unisono.cli.") if not module.ispkg]
 

@@ -26,6 +26,7 @@ from unisono.cli import (
     schedule,
     serve,
     stream,
+    tokens,
 )
 from unisono.cli.answer import Answer
 from unisono.spec.errors import UnisonoError
@@ -82,6 +83,9 @@ COMMANDS = (
     Command(predict.predict, predict.EXAMPLES, predict.FIELDS),
     Command(stream.stream, stream.EXAMPLES, stream.FIELDS),
     Command(serve.serve, serve.EXAMPLES, serve.FIELDS),
+    Command(tokens.new, tokens.NEW_EXAMPLES, tokens.NEW_FIELDS, "tokens"),
+    Command(tokens.list_, tokens.LIST_EXAMPLES, tokens.LIST_FIELDS, "tokens"),
+    Command(tokens.revoke, tokens.REVOKE_EXAMPLES, tokens.REVOKE_FIELDS, "tokens"),
     Command(schedule.list_, schedule.LIST_EXAMPLES, schedule.LIST_FIELDS, "schedule"),
     Command(schedule.run, schedule.RUN_EXAMPLES, schedule.RUN_FIELDS, "schedule"),
     Command(schedule.export, schedule.EXPORT_EXAMPLES, schedule.EXPORT_FIELDS, "schedule"),
@@ -94,6 +98,7 @@ FAMILIES: Mapping[str, str] = {
     "models": models.HELP,
     "artifact": artifact.HELP,
     "keys": keys.HELP,
+    "tokens": tokens.HELP,
     "schedule": schedule.HELP,
 }
 """Words with several commands each, and what these are about."""
