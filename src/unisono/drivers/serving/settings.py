@@ -137,6 +137,28 @@ class Workers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     silence_s: Seconds = 10.0
 
 
+class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[serve.memory]: how much all workers together may have in memory.
+
+    bytes: what is more makes versions leave that were not asked for longest; they are loaded again when they are.
+    """
+
+    bytes: Positive = 4 << 30
+
+
+class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[serve.models.NAME]: which versions of a predictor answer.
+
+    split:  alias -> its share of the callers who ask for no version; the champion has what is left.
+    shadow: aliases that see the same requests; nobody gets their answers.
+    pinned: whether its versions stay in memory, whatever else wants room.
+    """
+
+    split: dict[str, Annotated[float, Meta(ge=0, le=1)]] = {}
+    shadow: list[str] = []
+    pinned: bool = False
+
+
 class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[serve]: how the server listens.
 
@@ -154,3 +176,5 @@ class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     access: Access = Access()
     tokens: Tokens = Tokens()
     workers: Workers = Workers()
+    memory: Memory = Memory()
+    models: dict[str, Model] = {}
