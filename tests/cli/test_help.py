@@ -22,7 +22,7 @@ from unisono.drivers import plants
 from unisono.spec import errors
 from unisono.spec.errors import ParityError, StoreError, UnisonoError
 
-MODELS = ("list", "show", "compare", "history", "tag", "promote", "retire")
+MODELS = ("list", "show", "compare", "history", "tag", "promote", "rollback", "retire")
 SCHEDULE = ("list", "run", "export")
 PROMISED = (
     *("init", "frame", "register"),

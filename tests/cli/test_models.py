@@ -178,6 +178,24 @@ def test_changes_are_made_and_are_in_the_history(
     assert "it was so already" in run_here("models", "promote", "risk", "champion").out
 
 
+def test_the_version_before_is_rolled_back_to(
+    registry: Registry, run_here: RunHere, ask: Callable[..., Any], refused: Refused
+) -> None:
+    one, two = add(registry, 2.0, 3.0)
+    registry.promote(one)
+    code, kind, message = refused("models", "rollback", "risk")
+    assert (code, kind) == (6, "store")
+    assert f"no version was the champion before {one.id}" in message
+    registry.promote(two)
+    told = ask("rollback", "risk", "--by", "grace", "--why", "worse")
+    assert told["version"] == one.id
+    assert [(change["before"], change["after"], change["by"]) for change in told["changes"]] == [
+        (two.id, one.id, "grace")
+    ]
+    assert registry.active("risk") == one
+    assert f"champion: {one.id[:12]} -> {two.id[:12]}" in run_here("models", "rollback", "risk").out
+
+
 def test_unisono_toml_names_the_keys_that_are_trusted(registry: Registry, home: Path, run_here: RunHere) -> None:
     pair = new_key_pair()
     (home / "team.pem").write_bytes(pair.public)

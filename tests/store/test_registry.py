@@ -166,6 +166,31 @@ def test_a_champion_stays_and_a_retired_version_is_given_no_alias(registry: Regi
     ]
 
 
+def test_rolling_back_lets_the_champion_before_answer_again(registry: Registry) -> None:
+    one, two, three = add(registry, 2.0, 3.0, 4.0)
+    nothing = r"no version was the champion before {}; allowed: to go back to one that was, .*promote another: `unisono"
+    with pytest.raises(un.StoreError, match=nothing.format("now")):
+        registry.roll_back("risk")
+    registry.promote(one)
+    with pytest.raises(un.StoreError, match=nothing.format(one.id)):
+        registry.roll_back("risk")
+    registry.promote(two)
+    registry.promote(three, alias="challenger")
+    change = registry.roll_back("risk", by="grace", why="worse")
+    assert (change.what, change.alias, change.before, change.after) == ("aliased", "champion", two.id, one.id)
+    assert (registry.active("risk"), change.by, change.why) == (one, "grace", "worse")
+    assert registry.history("risk")[-1] == change
+    registry.roll_back("risk")
+    assert registry.active("risk") == two
+    registry.dismiss(three, "challenger")
+    registry.promote(three)
+    registry.retire(two)
+    registry.roll_back("risk")
+    assert registry.active("risk") == one
+    with pytest.raises(un.StoreError, match="predictor rusk has no version"):
+        registry.roll_back("rusk")
+
+
 def test_tags_are_given_and_taken(registry: Registry) -> None:
     one, two = add(registry, 2.0, 3.0)
     for tag in ("team:fraud", "2026-q4"):

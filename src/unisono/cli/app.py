@@ -74,6 +74,7 @@ COMMANDS = (
     Command(models.history, models.HISTORY_EXAMPLES, models.HISTORY_FIELDS, "models"),
     Command(models.tag, models.TAG_EXAMPLES, models.CHANGED_FIELDS, "models"),
     Command(models.promote, models.PROMOTE_EXAMPLES, models.CHANGED_FIELDS, "models"),
+    Command(models.rollback, models.ROLLBACK_EXAMPLES, models.CHANGED_FIELDS, "models"),
     Command(models.retire, models.RETIRE_EXAMPLES, models.CHANGED_FIELDS, "models"),
     Command(artifact.show, artifact.SHOW_EXAMPLES, artifact.SHOW_FIELDS, "artifact"),
     Command(artifact.export, artifact.EXPORT_EXAMPLES, artifact.EXPORT_FIELDS, "artifact"),

@@ -28,6 +28,7 @@ PROMOTE_EXAMPLES = (
     "unisono models promote late 3f2a91 --alias challenger",
     "unisono models promote late challenger --expected 9c07d4",
 )
+ROLLBACK_EXAMPLES = ('unisono models rollback late --why "it refuses too many"',)
 RETIRE_EXAMPLES = ("unisono models retire late 9c07d4", "unisono models retire late 9c07d4 --undo")
 
 LIST_FIELDS = {
@@ -218,8 +219,8 @@ def promote(
     """Let a version answer from now on, or give it another alias; or take an alias from it.
 
     The switch is one step: whoever asks gets the old version or the new one, and there is never more than one
-    champion. Switching back is the same command with the version before, which `unisono models history` names. With
-    --expected nothing is changed if somebody else has switched meanwhile.
+    champion. `unisono models rollback` switches back. With --expected nothing is changed if somebody else has switched
+    meanwhile.
     """
     with closing(_registry(common)) as registry:
         chosen = registry.version(predictor, version)
@@ -228,6 +229,24 @@ def promote(
         wanted = ... if expected is None else None if expected == "none" else registry.version(predictor, expected)
         change = registry.promote(chosen, alias=alias, by=by, why=why, expected=wanted)
     return _changed(chosen, change)
+
+
+def rollback(
+    predictor: PredictorName,
+    /,
+    *,
+    by: By = None,
+    why: Why = "",
+    common: Common = COMMON_DEFAULTS,
+) -> Answer:
+    """Let the version answer again that was the champion before the present one.
+
+    One step, in one transaction, like promoting it; versions that are retired since do not count. Servers notice within
+    a second. Rolling back twice is as before: whoever wants a version of long ago promotes it.
+    """
+    with closing(_registry(common)) as registry:
+        change = registry.roll_back(predictor, by=by, why=why)
+        return _changed(registry.version(predictor, change.version), change)
 
 
 def retire(

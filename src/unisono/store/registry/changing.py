@@ -66,6 +66,19 @@ class Changing:
         where = (tables.aliases.c.predictor == self.predictor, tables.aliases.c.version == version)
         return sorted(self.connection.scalars(select(tables.aliases.c.alias).where(*where)))
 
+    def version_before(self, alias: str) -> str | None:
+        """Id of the last version that had an alias before the one that has it, but for those that are retired."""
+        own, column = tables.history.c, tables.versions.c
+        question = (
+            select(own.before)
+            .join(tables.versions, (column.predictor == own.predictor) & (column.version == own.before))
+            .where(own.predictor == self.predictor, own.alias == alias, own.before != self.version_of(alias))
+            .where(~column.retired)
+            .order_by(own.number.desc())
+            .limit(1)
+        )
+        return self.connection.scalar(question)
+
     def move(self, alias: str, version: str) -> Change | None:
         """Give an alias to a version, whoever had it; None if it has it already."""
         before = self.version_of(alias)

@@ -193,6 +193,22 @@ class Registry:
             _check_expected(own, alias, expected)
             return own.move(alias, version.id)
 
+    def roll_back(self, predictor: str, *, by: str | None = None, why: str = "") -> Change:
+        """Let the version answer again that was the champion before the present one; retired ones do not count.
+
+        Returns the change. Doing it twice is as before. Raises StoreError if no other version was the champion.
+        """
+        with self._changing_any(predictor, by, why) as own:
+            before = own.version_before(CHAMPION)
+            change = None if before is None else own.move(CHAMPION, before)
+            if change is None:
+                raise StoreError(
+                    f"predictor {predictor}: no version was the champion before {own.version_of(CHAMPION) or 'now'}; "
+                    "allowed: to go back to one that was, and is not retired; promote another: "
+                    f"`unisono models promote {predictor} VERSION`"
+                )
+            return change
+
     def dismiss(self, version: Version, alias: str, *, by: str | None = None, why: str = "") -> Change:
         """Take an alias from a version.
 
@@ -243,18 +259,23 @@ class Registry:
 
     @contextmanager
     def _changing(self, version: Version, by: str | None, why: str) -> Iterator[Changing]:
-        reason = self._reason(by, why)
-        with self._database.write() as connection:
-            own = changing(connection, version.predictor, reason)
-            if own is None:
-                raise self._unknown(connection, version.predictor)
+        with self._changing_any(version.predictor, by, why) as own:
             if own.is_retired(version.id) is None:
-                known = looking.version_ids(connection, version.predictor)
+                known = looking.version_ids(own.connection, version.predictor)
                 shown = listing(one[:_SHOWN_DIGITS] for one in known)
                 raise StoreError(
                     f"predictor {version.predictor}: there is no version {quoted(version.id)}; allowed: {shown}; "
                     "use one of these"
                 )
+            yield own
+
+    @contextmanager
+    def _changing_any(self, predictor: str, by: str | None, why: str) -> Iterator[Changing]:
+        reason = self._reason(by, why)
+        with self._database.write() as connection:
+            own = changing(connection, predictor, reason)
+            if own is None:
+                raise self._unknown(connection, predictor)
             yield own
 
     def _reason(self, by: str | None, why: str) -> Reason:
