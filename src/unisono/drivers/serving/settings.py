@@ -159,6 +159,21 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pinned: bool = False
 
 
+class Grpc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[serve.grpc]: the protocol over gRPC; wants `pip install unisono[grpc]`.
+
+    port:              where it listens, on the host of [serve]; None: it does not.
+    threads:           of a worker, each of which carries one call at a time.
+    calls:             of a worker at once, those that wait for a thread among them; more are refused.
+    max_message_bytes: larger messages are refused before they are read.
+    """
+
+    port: Port | None = None
+    threads: Positive = 16
+    calls: Positive = 1024
+    max_message_bytes: Positive = 4 << 20
+
+
 class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[serve]: how the server listens.
 
@@ -169,6 +184,7 @@ class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: Port = 8080
     http: Http = Http()
+    grpc: Grpc = Grpc()
     calls: Calls = Calls()
     log: Log = Log()
     metrics: Metrics = Metrics()
