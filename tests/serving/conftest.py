@@ -20,18 +20,18 @@ from tests.drivers.streams import Adder, ready, write_log
 from unisono.drivers.online.plan import plan_of
 from unisono.drivers.online.predictor import OnlinePredictor
 from unisono.drivers.online.reading import Lookup, StateReader
-from unisono.drivers.serving.asgi import Application, Limits
 from unisono.drivers.serving.assembly import service_of
 from unisono.drivers.serving.lane import Lane
 from unisono.drivers.serving.lanes import Lanes
 from unisono.drivers.serving.listening import Server
 from unisono.drivers.serving.service import Service
+from unisono.drivers.serving.settings import Http
 from unisono.drivers.serving.versions.catalogue import Catalogue, OneVersion
 from unisono.drivers.serving.versions.loaded import LoadedVersion
 from unisono.drivers.stream import StreamRun
 from unisono.store.states import StateStore
 
-LIMITS = Limits(body_bytes=10_000, body_timeout_s=0.3)
+LIMITS = Http(max_body_bytes=10_000, body_timeout_s=0.3)
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +82,7 @@ class Client:
 @pytest.fixture(scope="session")
 def client(online: OnlinePredictor) -> Iterator[Client]:
     addresses: Queue[str] = Queue()
-    server = Server(Application(service(online), LIMITS), "127.0.0.1", 0, addresses.put)
+    server = Server(service(online), "127.0.0.1", 0, addresses.put, limits=LIMITS)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -14,7 +14,6 @@ from tests.drivers.logs import World
 from tests.drivers.streams import Adder
 from tests.serving.conftest import LIMITS, Client, frame_of, service
 from unisono.drivers.online.predictor import OnlinePredictor
-from unisono.drivers.serving.asgi import Application
 from unisono.drivers.serving.listening import Server
 
 
@@ -101,8 +100,8 @@ def test_a_body_that_does_not_say_its_length_is_cut_off_at_the_limit(
 
 
 def test_a_body_of_just_the_limit_is_read(client: Client, request_row: dict[str, Any]) -> None:
-    assert client.ask(b" " * LIMITS.body_bytes)[0] == 422
-    assert client.ask(b" " * (LIMITS.body_bytes + 1))[0] == 413
+    assert client.ask(b" " * LIMITS.max_body_bytes)[0] == 422
+    assert client.ask(b" " * (LIMITS.max_body_bytes + 1))[0] == 413
 
 
 def test_a_body_that_stalls_is_given_up(client: Client, request_row: dict[str, Any]) -> None:
@@ -123,4 +122,4 @@ def test_a_caller_who_goes_away_disturbs_nobody(client: Client, request_row: dic
 def test_an_address_that_is_taken_is_said(client: Client, online: OnlinePredictor) -> None:
     port = int(urlsplit(client.address).netloc.split(":")[1])
     with pytest.raises(un.StoreError, match=f"cannot listen on 127.0.0.1:{port}"):
-        Server(Application(service(online)), "127.0.0.1", port, print)
+        Server(service(online), "127.0.0.1", port, print)

@@ -5,26 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from unisono.drivers.serving.exchange import Request, Response
 from unisono.drivers.serving.refusals import RefusalError, problem
 from unisono.drivers.serving.service import Service
+from unisono.drivers.serving.settings import Http
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-
-class Limits(NamedTuple):
-    """What a caller may use up.
-
-    body_bytes:     larger bodies are refused before they are read.
-    body_timeout_s: a body must be there after so long.
-    """
-
-    body_bytes: int = 1 << 20
-    body_timeout_s: float = 10.0
 
 
 class Application:
@@ -34,9 +24,9 @@ class Application:
     limits:  of each request.
     """
 
-    def __init__(self, service: Service, limits: Limits | None = None) -> None:
+    def __init__(self, service: Service, limits: Http | None = None) -> None:
         self._service = service
-        self._limits = limits or Limits()
+        self._limits = limits or Http()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection event, as the ASGI specification has it."""
@@ -89,10 +79,10 @@ async def _live(receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
+async def read_body(scope: Scope, receive: Receive, limits: Http) -> bytes:
     """The body of a request. Raises RefusalError if it is too large, too slow, or cut off."""
     announced = dict(scope["headers"]).get(b"content-length", b"0")
-    if not announced.isdigit() or int(announced) > limits.body_bytes:
+    if not announced.isdigit() or int(announced) > limits.max_body_bytes:
         raise _too_large(announced.decode("latin-1")[:20], limits)
     try:
         async with asyncio.timeout(limits.body_timeout_s):
@@ -102,7 +92,7 @@ async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
         raise RefusalError("request_timeout", f"the body did not come; {allowed}") from None
 
 
-async def _collect(receive: Receive, limits: Limits) -> bytes:
+async def _collect(receive: Receive, limits: Http) -> bytes:
     pieces: list[bytes] = []
     size = 0
     while True:
@@ -111,14 +101,14 @@ async def _collect(receive: Receive, limits: Limits) -> bytes:
             raise RefusalError("cancelled", "the body was cut off; allowed: a whole body; send it again")
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
-        if size > limits.body_bytes:
-            raise _too_large(f"more than {limits.body_bytes}", limits)
+        if size > limits.max_body_bytes:
+            raise _too_large(f"more than {limits.max_body_bytes}", limits)
         if not message.get("more_body", False):
             return b"".join(pieces)
 
 
-def _too_large(seen: str, limits: Limits) -> RefusalError:
-    message = f"a body of {seen} bytes; allowed: {limits.body_bytes}; send fewer rows a body"
+def _too_large(seen: str, limits: Http) -> RefusalError:
+    message = f"a body of {seen} bytes; allowed: {limits.max_body_bytes}; send fewer rows a body"
     return RefusalError("body_too_large", message)
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from unisono.drivers.online.plan import plan_of
 from unisono.drivers.online.reading import Lookup, StateReader
-from unisono.drivers.serving.asgi import Application, Limits
 from unisono.drivers.serving.handlers.health import HealthHandler
 from unisono.drivers.serving.handlers.predict import PredictHandler
 from unisono.drivers.serving.lane import Lane
@@ -34,12 +33,9 @@ def serve(project: Project, *, host: str | None, port: int | None, announce: Cal
     stores = {name: project.states(name) for name in names}
     lanes = Lanes(Bounds(settings.calls.wait_s, settings.calls.rows, settings.calls.model_s))
     catalogue = Catalogue({name: _served(project, name, store, lanes) for name, store in stores.items()})
-    application = Application(
-        service_of(catalogue, stores, timeout_s=settings.calls.timeout_s),
-        Limits(settings.http.max_body_bytes, settings.http.body_timeout_s),
-    )
+    service = service_of(catalogue, stores, timeout_s=settings.calls.timeout_s)
     where = (host or settings.host, settings.port if port is None else port)
-    Server(application, *where, announce).serve_forever()
+    Server(service, *where, announce, limits=settings.http).serve_forever()
 
 
 def _served(project: Project, name: str, store: StateStore, lanes: Lanes) -> Served:

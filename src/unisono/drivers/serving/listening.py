@@ -1,70 +1,84 @@
-"""Running the server: uvicorn with raw ASGI, bound to this machine unless told otherwise."""
+"""One process that serves over HTTP."""
 
 from __future__ import annotations
 
-import socket
+import asyncio
+import signal
+import ssl
+import sys
+import threading
 from collections.abc import Callable
 
-import uvicorn
+from unisono.drivers.serving.http.server import HttpServer
+from unisono.drivers.serving.http.sockets import address_of, listen
+from unisono.drivers.serving.service import Service
+from unisono.drivers.serving.settings import Http
 
-from unisono.drivers.serving.asgi import Application
-from unisono.spec.errors import StoreError
-
-KEEP_ALIVE_S = 15
-SHUTDOWN_S = 10
+GRACE_S = 10.0
+"""How long what was asked may take once the server is told to stop."""
 
 
-class Server(uvicorn.Server):
+class Server:
     """One process that serves until it is told to stop: by SIGINT, SIGTERM or `stop`. What is under way is answered.
 
-    application: what is served.
-    host, port:  where to listen; port 0 takes a free one.
-    announce:    called with the address once it can be reached.
+    service:    what is served.
+    host, port: where to listen; port 0 takes a free one.
+    announce:   called with the address once it can be reached.
+    limits:     of connections.
+    tls:        how they are encrypted; None: not.
 
     Raises StoreError if the address is taken.
     """
 
-    def __init__(self, application: Application, host: str, port: int, announce: Callable[[str], None]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                application,
-                http="httptools",
-                loop="uvloop",
-                ws="none",
-                lifespan="on",
-                access_log=False,
-                log_level="warning",
-                server_header=False,
-                date_header=False,
-                timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=SHUTDOWN_S,
-            )
-        )
+    def __init__(
+        self,
+        service: Service,
+        host: str,
+        port: int,
+        announce: Callable[[str], None],
+        *,
+        limits: Http | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._service = service
+        self._limits = limits
+        self._tls = tls
         self._announce = announce
-        self._listening = _listen(host, port)
+        self._listening = listen(host, port)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_told = threading.Event()
+        self._stopping: asyncio.Event | None = None
 
     def serve_forever(self) -> None:
         """Serve; returns once it has stopped."""
-        with self._listening:
-            self.run([self._listening])
+        with self._listening, asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(self._serve())
 
     def stop(self) -> None:
-        """Let it stop, from another thread."""
-        self.should_exit = True
+        """Let it stop, from any thread."""
+        self._is_told.set()
+        if self._loop is not None and self._stopping is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Uvicorn's, and then say where."""
-        await super().startup(sockets)
-        host, port = self._listening.getsockname()[:2]
-        self._announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    async def _serve(self) -> None:
+        self._stopping = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._loop.add_signal_handler(number, self._stopping.set)
+        server = HttpServer(self._service, self._limits, tls=self._tls)
+        await server.start([self._listening])
+        self._announce(address_of(self._listening, is_encrypted=self._tls is not None))
+        if not self._is_told.is_set():
+            await self._stopping.wait()
+        await server.drain(GRACE_S)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=2048)
-    except OSError as error:
-        raise StoreError(
-            f"cannot listen on {host}:{port} ({error.strerror}); allowed: a free port on an address of this machine; "
-            "choose another with --port, or 0 for any"
-        ) from error
+def new_loop() -> asyncio.AbstractEventLoop:
+    """The fastest loop that there is on this system."""
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop
+
+    made: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return made

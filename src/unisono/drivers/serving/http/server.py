@@ -1,0 +1,76 @@
+"""The HTTP server of one worker."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from socket import socket
+
+from unisono.drivers.serving.http.connection import LINGER_S, Connection
+from unisono.drivers.serving.http.connections import Connections, Counts
+from unisono.drivers.serving.service import Service
+from unisono.drivers.serving.settings import Http
+
+BACKLOG = 2048
+"""Connections that wait to be accepted."""
+
+
+class HttpServer:
+    """Serves over HTTP/1.1, on the loop that it is started on.
+
+    service: what is served.
+    limits:  of each connection, and of how many there are.
+    tls:     with certificate and key, see `tls.context_of`; None: it is not encrypted.
+    """
+
+    def __init__(self, service: Service, limits: Http | None = None, *, tls: ssl.SSLContext | None = None) -> None:
+        self._connections = Connections(service, limits or Http())
+        self._tls = tls
+        self._servers: list[asyncio.Server] = []
+
+    @property
+    def counts(self) -> Counts:
+        """What has happened, since it started."""
+        return self._connections.counts
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._connections)
+
+    async def start(self, sockets: Sequence[socket]) -> None:
+        """Accept connections on listening sockets, which are closed with the server.
+
+        A socket's queue of connections that nobody has accepted is lost with it, unless another process has the same
+        socket open: hand in `socket.dup()`, and close the last one when no connection comes any more.
+        """
+        loop = asyncio.get_running_loop()
+        for one in sockets:
+            server = await loop.create_server(
+                self._connect,
+                sock=one,
+                backlog=BACKLOG,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._connections.limits.header_timeout_s if self._tls else None,
+                ssl_shutdown_timeout=LINGER_S if self._tls else None,
+            )
+            self._servers.append(server)
+        self._connections.watch()
+
+    def _connect(self) -> Connection:
+        return Connection(self._connections)
+
+    async def drain(self, grace_s: float) -> None:
+        """Stop: accept no more, answer what was asked, close what is idle; what is not done after the grace is cut."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        await asyncio.sleep(0)  # what has come in until now was asked in time
+        self._connections.drain()
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._connections.none_left()
+        except TimeoutError:
+            pass
+        self._connections.cut()
