@@ -113,19 +113,21 @@ class RequestDecoder:
 
     def _converter(self, name: str, dtype: DType) -> Callable[[Any], Value]:
         if isinstance(dtype, Decimal):
-            return lambda value: self._digits(name, dtype, value)
+            return lambda value: self.digits(name, dtype, value)
         if isinstance(dtype, Tensor):
             element = ELEMENTS[dtype.element]
             return lambda value: np.array(value, element)
-        return lambda value: self._instant(name, value)
+        return lambda value: self.instant(name, value)
 
-    def _instant(self, name: str, value: datetime) -> int:
+    def instant(self, name: str, value: datetime) -> int:
+        """An instant in microseconds since 1970, UTC. Raises InputError that names the column `name`."""
         time = (value - _EPOCH) // _MICROSECOND
         if not is_time(time):
             raise self._error(f"{name}: {value} is out of range", "the years 1 to 9999")
         return time
 
-    def _digits(self, name: str, dtype: Decimal, value: Number) -> int:
+    def digits(self, name: str, dtype: Decimal, value: Number) -> int:
+        """A number in the last places of its dtype. Raises InputError that names the column, if it has more places."""
         fits = value.is_finite() and value.adjusted() < 19 - dtype.places
         digits = value.scaleb(dtype.places) if fits else Number("NaN")
         if not fits or digits != digits.to_integral_value() or abs(digits) >= 2**63:

@@ -69,9 +69,15 @@ def refusal_of(error: Exception) -> RefusalError:
     return RefusalError("internal", "the server failed; its log says why; report it")
 
 
-def problem(refusal: RefusalError, *, content_type: bytes = b"application/problem+json") -> Response:
-    """A refusal as a response."""
-    status, title = CODES[refusal.code]
+def problem(
+    refusal: RefusalError, *, content_type: bytes = b"application/problem+json", status: int | None = None
+) -> Response:
+    """A refusal as a response.
+
+    status: where a protocol has another one for it.
+    """
+    usual, title = CODES[refusal.code]
+    status = status or usual
     message = str(refusal)
     body = {
         "type": f"urn:unisono:problem:{refusal.code}",
