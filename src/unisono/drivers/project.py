@@ -309,22 +309,32 @@ class Project:
 
     def predictions(self, predictor: str) -> pl.DataFrame:
         """What the stream answered: request columns, position, version, feature bits, `prediction.NAME` columns."""
-        return self._predicted(predictor, self._stream_path(predictor) / "predictions", f"unisono stream {predictor}")
+        path = self._stream_path(predictor) / "predictions"
+        blocks = Log(path).read() if path.is_dir() else ()
+        frames = [part.frame for block in blocks for part in block.parts]
+        if not frames:
+            raise StoreError(f"predictor {predictor}: nothing is predicted yet; run `unisono stream {predictor}`")
+        return pl.concat(frames)
 
-    def served(self, predictor: str) -> pl.DataFrame:
-        """What the server answered, if unisono.toml says `log = true` in [serve]: the same columns."""
-        return self._predicted(predictor, self.served_path(predictor), "unisono serve")
+    def served(self, predictor: str, *, details: bool = False) -> pl.DataFrame:
+        """What the server answered, if unisono.toml says `predictions = true` in [serve.log]: the same columns.
+
+        details: also when it was answered (`served.at`), the caller's name for the request (`served.request_id`), and
+                 the answers that nobody was given (`served.shadow`).
+        """
+        from unisono.store.served import read_served
+
+        rows = read_served(self.served_path(predictor), details=details)
+        if rows is None:
+            raise StoreError(
+                f"predictor {predictor}: nothing is written down of what was served; set `predictions = true` in "
+                "[serve.log] and run `unisono serve`"
+            )
+        return rows
 
     def served_path(self, predictor: str) -> Path:
         """Where the server writes down what it answered."""
         return self.store_path / "served" / predictor
-
-    def _predicted(self, predictor: str, path: Path, command: str) -> pl.DataFrame:
-        blocks = Log(path).read() if path.is_dir() else ()
-        frames = [part.frame for block in blocks for part in block.parts]
-        if not frames:
-            raise StoreError(f"predictor {predictor}: nothing is predicted yet; run `{command}`")
-        return pl.concat(frames)
 
     # Online -----------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,9 @@
 
     the request's columns | position | version | features | prediction.NAME ...
 
+The server's log also has `served.at`, the instant of the answer, `served.request_id`, the caller's name for the request
+("" for none), and `served.shadow`, whether nobody was given the answer.
+
 `features` are the bits of the feature row (float64, little-endian, null by its payload); `position` is the request's
 place in the log, which says what was known.
 """
@@ -16,6 +19,7 @@ from numpy.typing import NDArray
 
 POSITION, VERSION, FEATURES = "position", "version", "features"
 PREDICTION = "prediction."  # no column of a request can have a dot in its name
+SERVED_AT, SERVED_ID, SERVED_SHADOW = "served.at", "served.request_id", "served.shadow"
 
 Matrix = NDArray[np.float64]
 
@@ -24,7 +28,7 @@ def prediction_rows(
     requests: pl.DataFrame,
     *,
     positions: NDArray[np.int64],
-    version: str,
+    version: str | Sequence[str],
     features: Matrix,
     predictions: Mapping[str, NDArray[np.generic]],
 ) -> pl.DataFrame:
@@ -32,7 +36,7 @@ def prediction_rows(
 
     requests:    their columns.
     positions:   int64, one a request: its place in the log.
-    version:     id of the version that answered.
+    version:     id of the version that answered: one for all, or one a request.
     features:    float64, requests x features.
     predictions: output name -> one value a request.
     """
@@ -42,7 +46,7 @@ def prediction_rows(
     rows = [data[start : start + width] for start in range(0, len(data), width)] if width else [b""] * len(packed)
     return requests.with_columns(
         pl.Series(POSITION, positions),
-        pl.lit(version).alias(VERSION),
+        pl.lit(version).alias(VERSION) if isinstance(version, str) else pl.Series(VERSION, version, pl.String),
         pl.Series(FEATURES, rows, pl.Binary),
         *(pl.Series(PREDICTION + name, values) for name, values in predictions.items()),
     )

@@ -1,0 +1,119 @@
+"""The prediction log, in a worker: what was answered is packed some rows at a time, and sent on without waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from unisono.drivers.online.plan import OnlinePlan
+from unisono.drivers.online.reading import Known, now_us
+from unisono.drivers.scores import Outputs
+from unisono.drivers.serving.batches import Batch
+from unisono.drivers.serving.operations.blocks import (
+    Block,
+    frame_of,
+    packed_columns,
+    packed_outputs,
+    packed_positions,
+)
+from unisono.drivers.serving.operations.channel import Channel
+from unisono.models.tensors import ELEMENTS
+from unisono.spec.types import Tensor
+
+_ROWS = 64  # of a block: what packing costs by the block is then nothing a row, and it takes 0.1 ms
+_BYTES = 1 << 18
+
+
+class _Part(NamedTuple):
+    """What a batch leaves to be packed; not its calls, which hold the bodies of requests."""
+
+    known: Sequence[Known]
+    outputs: Outputs
+    ids: Sequence[str]
+
+
+class PredictionLog:
+    """Packs answers, and hands them to the writer. For the loop's thread.
+
+    plans:   of the predictors that are served.
+    channel: to the writer.
+    clock:   gives microseconds.
+    """
+
+    def __init__(self, plans: Sequence[OnlinePlan], channel: Channel, *, clock: Callable[[], int] = now_us) -> None:
+        self._channel = channel
+        self._clock = clock
+        self._columns: Mapping[str, msgspec.Raw] = {plan.name: packed_columns(plan.columns) for plan in plans}
+        self._most = {plan.name: max(1, min(_ROWS, _BYTES // row_bytes(plan))) for plan in plans}
+        self._waiting: dict[tuple[str, str, bool], list[_Part]] = {}
+        self._rows = 0
+
+    def answered(self, predictor: str, batch: Batch) -> None:
+        """Take in the answers of a batch. Rows that the model failed on have none."""
+        ids = [call.request_id for call in batch.calls]
+        if batch.outputs is not None:
+            self._add((predictor, batch.answers.id, batch.shadow), _Part(batch.known, batch.outputs, ids))
+            return
+        for known, outcome, one in zip(batch.known, batch.alone, ids, strict=True):
+            if not isinstance(outcome, Exception):
+                self._add((predictor, batch.answers.id, batch.shadow), _Part([known], outcome, [one]))
+
+    def _add(self, key: tuple[str, str, bool], part: _Part) -> None:
+        parts = self._waiting.get(key)
+        if parts is None:
+            self._waiting[key] = [part]
+        else:
+            parts.append(part)
+        for known in part.known:
+            self._rows += len(known.times)
+        if self._rows >= self._most[key[0]]:
+            self.tick()
+
+    def tick(self) -> None:
+        """Pack what waits, and send what the writer takes. To be called a few times a second."""
+        if self._rows and self._channel.is_full:
+            self._channel.drop(self._rows)
+        else:
+            for (predictor, version, shadow), parts in self._waiting.items():
+                self._channel.offer(frame_of(self._block(predictor, version, shadow, parts)))
+        self._waiting.clear()
+        self._rows = 0
+        self._channel.push()
+
+    def close(self) -> None:
+        """Hand over the rest."""
+        self.tick()
+        self._channel.close()
+
+    def _block(self, predictor: str, version: str, shadow: bool, parts: Sequence[_Part]) -> Block:
+        known = [one for part in parts for one in part.known]
+        return Block(
+            predictor,
+            self._columns[predictor],
+            version,
+            shadow,
+            self._clock(),
+            [row for one in known for row in one.rows],
+            packed_positions(known),
+            b"".join([one.features.tobytes() for one in known]),
+            packed_outputs([part.outputs for part in parts]),
+            _ids(parts),
+        )
+
+
+def _ids(parts: Sequence[_Part]) -> list[str]:
+    """The id of each row; empty if none has one."""
+    if not any(one for part in parts for one in part.ids):
+        return []
+    return [
+        one for part in parts for known, one in zip(part.known, part.ids, strict=True) for _ in range(len(known.times))
+    ]
+
+
+def row_bytes(plan: OnlinePlan) -> int:
+    """About how many bytes a row takes."""
+    tensors = [dtype for dtype in plan.columns.values() if isinstance(dtype, Tensor)]
+    size = sum(dtype.size * ELEMENTS[dtype.element]().itemsize for dtype in tensors)
+    return size + 8 * (len(plan.features) + len(plan.columns) - len(tensors) + 2)

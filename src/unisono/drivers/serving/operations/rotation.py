@@ -1,0 +1,153 @@
+"""Blocks become files: by rows, by bytes, and by the time that the oldest has waited."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Protocol
+
+import msgspec
+
+from unisono.connect.files import write_parquet
+from unisono.drivers.serving.operations.frames import frames_of
+from unisono.drivers.serving.settings import Log
+from unisono.store.predictions import SERVED_AT
+from unisono.store.served import path_of, prune
+
+_LOGGER = logging.getLogger(__name__)
+
+_QUIET_S = 60.0  # between two messages about the same trouble, and two looks for what is too old
+
+
+class Owner(Protocol):
+    """Whose rows they are."""
+
+    def settle(self, written: int, failed: int) -> None:
+        """So many rows are in files, so many could not be written."""
+        ...
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What a predictor's next file will have.
+
+    since_s: when the first block came.
+    """
+
+    since_s: float
+    blocks: list[bytes] = field(default_factory=list)
+    owners: Counter[Owner] = field(default_factory=Counter)
+    rows: int = 0
+    size_bytes: int = 0
+
+
+class _Head(msgspec.Struct, array_like=True):
+    """The beginning of a block."""
+
+    predictor: str
+
+
+class Rotation:
+    """The files of all predictors.
+
+    directory: with a folder a predictor.
+    settings:  when a file is written, and when it is deleted.
+    clock:     seconds that never go back.
+    now:       the instant, for the names of files.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: Log,
+        *,
+        clock: Callable[[], float] = monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._clock = clock
+        self._now = now
+        self._head = msgspec.msgpack.Decoder(_Head)
+        self._waiting: dict[str, _Waiting] = {}
+        self._number = 0
+        self._lost = 0
+        self._trouble = ""
+        self._said_s = self._pruned_s = clock() - _QUIET_S
+
+    def take(self, block: bytes, rows: int, owner: Owner) -> None:
+        """Take in a block; write its predictor's file if there is enough for one."""
+        predictor = self._head.decode(block).predictor
+        waiting = self._waiting.setdefault(predictor, _Waiting(self._clock()))
+        waiting.blocks.append(block)
+        waiting.owners[owner] += rows
+        waiting.rows += rows
+        waiting.size_bytes += len(block)
+        if waiting.rows >= self._settings.file_rows or waiting.size_bytes >= self._settings.file_bytes:
+            self._write(predictor)
+
+    @property
+    def wait_s(self) -> float:
+        """How long nothing has to be written, if nothing comes."""
+        oldest_s = min((waiting.since_s for waiting in self._waiting.values()), default=float("inf"))
+        return min(max(oldest_s + self._settings.flush_s - self._clock(), 0.0), _QUIET_S)
+
+    def turn(self) -> None:
+        """Write what has waited long enough, delete what is too old, say what was lost."""
+        due_s = self._clock() - self._settings.flush_s
+        for predictor in [name for name, waiting in self._waiting.items() if waiting.since_s <= due_s]:
+            self._write(predictor)
+        if self._clock() >= self._pruned_s + _QUIET_S:
+            self._pruned_s = self._clock()
+            self._prune()
+        self._say()
+
+    def close(self) -> None:
+        """Write all that waits."""
+        for predictor in list(self._waiting):
+            self._write(predictor)
+        self._said_s = self._clock() - _QUIET_S
+        self._say()
+
+    def _write(self, predictor: str) -> None:
+        waiting = self._waiting.pop(predictor)
+        try:
+            self._write_files(predictor, waiting.blocks)
+        except Exception as error:  # whatever it is, the server goes on, and so do the next rows
+            self._lost += waiting.rows
+            self._trouble = f"{predictor}: {error}"
+            for owner, rows in waiting.owners.items():
+                owner.settle(0, rows)
+            return
+        for owner, rows in waiting.owners.items():
+            owner.settle(rows, 0)
+
+    def _write_files(self, predictor: str, blocks: list[bytes]) -> None:
+        for frame in frames_of(blocks):
+            self._number += 1
+            first = frame.item(0, SERVED_AT)
+            write_parquet(frame, path_of(self._directory / predictor, first, f"{os.getpid()}-{self._number}"))
+
+    def _prune(self) -> None:
+        keep_days, keep_bytes = self._settings.keep_days, self._settings.keep_bytes
+        if keep_days is None and keep_bytes is None:
+            return
+        try:
+            for folder in self._directory.iterdir() if self._directory.is_dir() else ():
+                prune(folder, today=self._now().date(), keep_days=keep_days, keep_bytes=keep_bytes)
+        except OSError as error:
+            self._trouble = f"what is too old could not be deleted ({error})"
+
+    def _say(self) -> None:
+        """Tell of trouble, at most once a minute."""
+        if not self._trouble or self._clock() < self._said_s + _QUIET_S:
+            return
+        _LOGGER.error("prediction log: %d rows were not written down: %s", self._lost, self._trouble)
+        self._said_s = self._clock()
+        self._lost, self._trouble = 0, ""
