@@ -23,6 +23,7 @@ from unisono.spec.types import Bool, Decimal, Float64, Int64, String, Tensor, Ti
 from unisono.spec.view import FeatureView
 
 if TYPE_CHECKING:
+    from unisono.client import AsyncClient, Client
     from unisono.drivers.memory import point_in_time, stream
     from unisono.drivers.project import load
     from unisono.models.helpers import category, fill_null, is_null
@@ -33,7 +34,9 @@ __version__ = "0.1.0"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 __all__ = [
+    "AsyncClient",
     "Bool",
+    "Client",
     "Decimal",
     "DefinitionError",
     "FeatureView",
@@ -74,6 +77,8 @@ __all__ = [
 
 # What runs things needs numpy, polars and more; whoever only defines, or asks for --help, does not wait for them.
 _LAZY = {
+    "AsyncClient": "unisono.client",
+    "Client": "unisono.client",
     "category": "unisono.models.helpers",
     "fill_null": "unisono.models.helpers",
     "is_null": "unisono.models.helpers",

@@ -15,11 +15,12 @@ PUBLIC = {
     *("String", "Int64", "Float64", "Bool", "Timestamp", "Decimal", "Tensor"),
     *("count", "sum", "mean", "var", "std", "min", "max", "range", "first", "last"),
     *("load", "point_in_time", "stream"),
+    *("Client", "AsyncClient"),
     *("category", "fill_null", "is_null"),
     *("UnisonoError", "DefinitionError", "InputError", "StateError", "StoreError", "ModelError", "ParityError"),
     "__version__",
 }
-SLOW = ("numba", "onnxruntime", "polars", "numpy", "pyarrow")
+SLOW = ("aiohttp", "numba", "onnxruntime", "polars", "numpy", "pyarrow")
 
 
 def test_the_public_names_are_these() -> None:

@@ -1,0 +1,110 @@
+"""The client for ordinary code: the one for asyncio, on a loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import threading
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self, TypeVar, overload
+
+from unisono.client.answers import Answer, Version
+from unisono.client.asynchronous import TIMEOUT_S, AsyncClient
+from unisono.client.retrying import Budget
+from unisono.client.rows import Row, Rows
+from unisono.spec.errors import StoreError
+
+T = TypeVar("T")
+
+
+class Client:
+    """Asks one server, from any thread.
+
+    address:   `http://HOST:PORT` or `https://...`, with the path that the server is mounted under, if there is one.
+    token:     sent with every request; None: none.
+    timeout_s: of calls that do not say how long they wait.
+    tls:       what is trusted; None: what this machine trusts.
+    budget:    how often calls may be sent again.
+
+    It does what AsyncClient does, in a thread of its own: only so is the time of a call kept whatever a server does,
+    for a blocking socket counts the time of each piece. A process that forks makes its clients afterwards. Raises
+    InputError for an address that is none, StoreError without aiohttp.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        token: str | None = None,
+        timeout_s: float = TIMEOUT_S,
+        tls: ssl.SSLContext | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        self._client = AsyncClient(address, token=token, timeout_s=timeout_s, tls=tls, budget=budget)
+        self._process = os.getpid()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="unisono-client", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections, and end the thread. Calls under way are given up."""
+        if self._loop.is_closed() or self._process != os.getpid():
+            return
+        self._run(self._client.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @overload
+    def predict(self, name: str, rows: Row, *, version: str | None = ..., timeout_s: float | None = ...) -> Answer: ...
+
+    @overload
+    def predict(
+        self, name: str, rows: Rows, *, version: str | None = ..., timeout_s: float | None = ...
+    ) -> list[Answer]: ...
+
+    def predict(
+        self, name: str, rows: Row | Rows, *, version: str | None = None, timeout_s: float | None = None
+    ) -> Answer | list[Answer]:
+        """Ask a predictor.
+
+        name:      of the predictor.
+        rows:      one row as a mapping; or several, or a frame, which goes in pieces, one after the other.
+        version:   id or alias of the version that is to answer; None: whichever answers.
+        timeout_s: for all of it.
+
+        Returns the answer to one row, or a list of them in the order of the rows. Raises CallError, InputError.
+        """
+        call: Coroutine[Any, Any, Any] = self._client.predict(name, rows, version=version, timeout_s=timeout_s)
+        answer: Answer | list[Answer] = self._run(call)
+        return answer
+
+    def models(self, *, timeout_s: float | None = None) -> list[Version]:
+        """The versions that the server has. Raises CallError."""
+        return self._run(self._client.models(timeout_s=timeout_s))
+
+    def ready(self, *, timeout_s: float | None = None) -> bool:
+        """Whether the server is there and can answer. It is asked once. Raises CallError for anything else."""
+        return self._run(self._client.ready(timeout_s=timeout_s))
+
+    def _run(self, call: Coroutine[Any, Any, T]) -> T:
+        if self._loop.is_closed() or self._process != os.getpid():
+            call.close()
+            seen = "it is closed" if self._process == os.getpid() else "it was made before this process was forked"
+            raise StoreError(f"client: {seen}; allowed: an open one, of this process; make a new one")
+        future = asyncio.run_coroutine_threadsafe(call, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
