@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 import unisono as un
 from unisono.models import ImportedModel, PredictorGraph, Session, build_graph, trace
 from unisono.models.emit import Emitter, value
+from unisono.models.front_graph import with_front
 from unisono.models.importers.base import Block
 from unisono.models.names import PREDICTION
+from unisono.models.row_encoder import RowEncoder
 from unisono.spec.types import DType
 
 ROWS = 400
@@ -108,6 +111,33 @@ def answers(graph: PredictorGraph, rows: pl.DataFrame, cuts: Sequence[int] = ())
         for start, end in pairwise(edges)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def plain_rows(rows: pl.DataFrame, columns: Mapping[str, DType]) -> list[tuple[Any, ...]]:
+    """Rows of a frame as a server decodes requests; null where the frame lacks a column."""
+    found = [
+        _plain(rows.get_column(name), dtype) if name in rows else [None] * rows.height
+        for name, dtype in columns.items()
+    ]
+    return list(zip(*found, strict=True))
+
+
+def _plain(column: pl.Series, dtype: DType) -> list[Any]:
+    if isinstance(dtype, un.Tensor):
+        return list(column.to_numpy())
+    if isinstance(dtype, un.Decimal):
+        return [None if one is None else round(Fraction(one) * 10**dtype.places) for one in column]
+    return (column.to_physical() if dtype.name == "Timestamp" else column).to_list()
+
+
+def row_answers(
+    graph: PredictorGraph, rows: pl.DataFrame, columns: Mapping[str, DType], *, session: Session | None = None
+) -> dict[str, NDArray[Any]]:
+    """What a server answers to rows: through a front, unless there is another session."""
+    session = session or Session(with_front(graph.onnx))
+    encoder = RowEncoder(graph, session.interface, columns, graph.features)
+    feeds = encoder.encode(plain_rows(rows, columns), graph.features_of(rows))
+    return session.answer_directly(feeds, rows.height)
 
 
 def without_answer(imported: ImportedModel, **changes: Any) -> ImportedModel:

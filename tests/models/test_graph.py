@@ -14,9 +14,19 @@ import polars as pl
 import pytest
 
 import unisono as un
-from tests.models.samples import answers, calendar, graph_of, one_column_model, predictor, view, without_answer
-from unisono.models import build_graph, category, derive, fill_null, load_graph, trace
+from tests.models.samples import (
+    answers,
+    calendar,
+    graph_of,
+    one_column_model,
+    plain_rows,
+    predictor,
+    view,
+    without_answer,
+)
+from unisono.models import Session, build_graph, category, derive, fill_null, load_graph, trace
 from unisono.models.importers.base import Block
+from unisono.models.row_encoder import RowEncoder
 from unisono.models.session import bits
 
 FIRST, SECOND = view().feature_names[1:3]
@@ -161,36 +171,27 @@ ALL = graph_of(one_column_model("z"), un.transform(everything))
 
 def test_a_row_is_encoded_as_in_a_frame() -> None:
     frame = pl.DataFrame({**ROW, "asked_at": ROW["sched_dep"]} | {"fare": 199.99, "dist": 700.0})
-    arrays, wanted = ALL.encode_row(ROW), ALL.encode(frame)
+    session = Session(ALL.onnx)
+    encoder = RowEncoder(ALL, session.interface, ALL.request, ALL.features)
+    nothing = np.full((1, len(ALL.features)), np.nan)
+    arrays = encoder.encode(plain_rows(frame, ALL.request), nothing)
+    wanted = session.feeds(nothing, ALL.encode(frame))
     assert arrays.keys() == {name for name in wanted if not name.endswith(".null")}
     for name, array in arrays.items():
         assert array.dtype == wanted[name].dtype
         assert array.tolist() == wanted[name].tolist()
 
 
-@pytest.mark.parametrize("row", [{}, dict.fromkeys(ROW)])
-def test_what_is_absent_is_null(row: Mapping[str, object]) -> None:
-    arrays = ALL.encode_row(row)
-    assert all(arrays[f"{name}.null"].tolist() == [True] for name in ROW)
+def test_what_is_null_is_said_to_be() -> None:
+    encoder = RowEncoder(ALL, Session(ALL.onnx).interface, ALL.request, ALL.features)
+    arrays = encoder.encode([[None] * len(ALL.request)], np.full((1, len(ALL.features)), np.nan))
+    assert all(arrays[f"request.{name}.null"].tolist() == [True] for name in ROW)
 
 
-@pytest.mark.parametrize(
-    ("column", "value", "allowed"),
-    [
-        ("carrier", 1, "a string"),
-        ("seats", 1.0, "a whole number of 64 bits"),
-        ("seats", True, "a whole number of 64 bits"),
-        ("seats", 2**63, "a whole number of 64 bits"),
-        ("dist", "1", "a number"),
-        ("dist", True, "a number"),
-        ("weekend", 1, "true or false"),
-        ("sched_dep", "2013-01-01", "a time with its zone, or microseconds"),
-        ("sched_dep", datetime(2013, 1, 1), "a time with its zone, or microseconds"),
-    ],
-)
-def test_a_value_that_does_not_fit_is_refused(column: str, value: object, allowed: str) -> None:
-    with pytest.raises(un.InputError, match=f'request, column "{column}": .*; allowed: {allowed}'):
-        ALL.encode_row({**ROW, column: value})
+def test_a_feature_that_rows_do_not_have_is_named() -> None:
+    graph = graph_of(one_column_model(FIRST))
+    with pytest.raises(un.ModelError, match="wants feature by_carrier__count_1h, which the predictor does not give"):
+        RowEncoder(graph, Session(graph.onnx).interface, graph.request, [])
 
 
 def test_a_frame_without_a_column_is_refused(rows: pl.DataFrame) -> None:

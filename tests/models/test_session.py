@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import unisono as un
-from tests.models.samples import answers, calendar, frame, graph_of, one_column_model
+from tests.models.samples import REQUEST, answers, calendar, frame, graph_of, one_column_model, row_answers
 from unisono.models import PredictorGraph, Session
 from unisono.models.session import Runner, bits
 from unisono.models.traced import TracedTransform
@@ -96,10 +96,8 @@ def test_threads_may_share_a_session() -> None:
 
 def test_one_request_is_answered_as_among_others() -> None:
     session = Session(HOUR.onnx)
-    features = HOUR.features_of(NUMBERS)
-    plain = NUMBERS.with_columns(pl.col("sched_dep").to_physical())
-    for row, values in enumerate(plain.iter_rows(named=True)):
-        says = session.run(features[row : row + 1], HOUR.encode_row(values))["prediction"]
+    for row in range(NUMBERS.height):
+        says = row_answers(HOUR, NUMBERS[row], REQUEST, session=session)["prediction"]
         assert (bits(says) == bits(WHOLE[row : row + 1])).all()
 
 

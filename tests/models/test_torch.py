@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 import unisono as un
+from tests.models.samples import row_answers
 from unisono.models import ImportedModel, PredictorGraph, Session, build_graph, import_model
 from unisono.models.session import same_bits
 from unisono.spec.types import DType
@@ -129,14 +130,8 @@ def test_a_graph_says_what_its_module_says_in_every_batch(name: str) -> None:
     for size in (1, 7):
         parts = [list(says(graph, ROWS[start : start + size]).values()) for start in range(0, 40, size)]
         assert same_bits([*answers.values()], [np.concatenate(column) for column in zip(*parts, strict=True)])
-    alone = Session(graph.onnx).run(np.zeros((1, 0)), graph.encode_row(row_of(ROWS)))
+    alone = row_answers(graph, ROWS[:1], graph.request)
     assert same_bits([*alone.values()], [one[:1] for one in answers.values()])
-
-
-def row_of(rows: pl.DataFrame) -> dict[str, Any]:
-    return {
-        name: one[0].to_list() if isinstance(one[0], pl.Series) else one[0] for name, one in rows[:1].to_dict().items()
-    }
 
 
 def test_a_module_is_taken_as_it_predicts_and_left_as_it_was() -> None:

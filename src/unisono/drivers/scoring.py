@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from unisono.drivers.scores import Outputs, Row
 from unisono.features.answers import Matrix, without_nulls
-from unisono.models import GoldenRows, PredictorGraph, check_golden, load_graph, read_passport
+from unisono.models import GoldenRows, PredictorGraph, Session, check_golden, load_graph, read_passport
 from unisono.models.engines import EngineSession, open_session
+from unisono.models.front import places
+from unisono.models.front_graph import with_front
 from unisono.models.names import REFERENCE_ENGINE, extras_of
-from unisono.models.row_encoder import RowEncoder
+from unisono.models.row_encoder import RowEncoder, feature_numbers
 from unisono.models.verifying.classes import NumericClass, Tolerance
 from unisono.spec.active import Version
 from unisono.spec.errors import ModelError
@@ -82,8 +81,9 @@ class Scorer:
         self.version = version
         self.extras = extras
         self._graph: PredictorGraph = load_graph(onnx, extras)
-        self._session = open_session(onnx, engine)
-        self._places = _places(self._graph.features, features)
+        self._session = open_session(with_front(onnx), engine)
+        self._features = features
+        self._places = places(feature_numbers(self._graph.features, features))
 
     @property
     def engine(self) -> str:
@@ -111,48 +111,31 @@ class Scorer:
         requests: their columns.
         features: float64, requests x features, null by its payload.
         """
-        return self.run(self._graph.encode(requests), features)
+        plain = without_nulls(features)[:, self._places]
+        outputs: Outputs = self._session.run(plain, self._graph.encode(requests))
+        return outputs
 
     def of_rows(self, columns: Mapping[str, DType]) -> RowScorer:
         """The same, for requests as they come in.
 
         columns: of a request, in order, with dtypes.
         """
-        return RowScorer(self, RowEncoder(self._graph, columns))
-
-    def run(self, request: Mapping[str, NDArray[Any]], features: Matrix) -> Outputs:
-        """The outputs for requests as the graph takes them, and their features, null by its payload."""
-        plain = without_nulls(features)
-        outputs: Outputs = self._session.run(plain if self._places is None else plain[:, self._places], request)
-        return outputs
+        encoder = RowEncoder(self._graph, self._session.interface, columns, self._features)
+        return RowScorer(self.version, self._session, encoder)
 
 
 class RowScorer:
     """A version that answers requests as they come in; see `scores.ScoresRows`."""
 
-    def __init__(self, scorer: Scorer, encoder: RowEncoder) -> None:
-        self._scorer = scorer
+    def __init__(self, version: Version, session: Session, encoder: RowEncoder) -> None:
+        self.version = version
+        self._session = session
         self._encoder = encoder
 
-    @property
-    def version(self) -> Version:
-        """Which one."""
-        return self._scorer.version
-
     def score_rows(self, rows: Sequence[Row], features: Matrix) -> Outputs:
-        """The outputs for some requests and their feature rows, null by its payload."""
-        return self._scorer.run(self._encoder.encode(rows), features)
+        """The outputs for some requests and their feature rows, null by its payload, which is a NaN like any other."""
+        outputs: Outputs = self._session.answer_directly(self._encoder.encode(rows, features), len(rows))
+        return outputs
 
     def stop(self) -> None:
         """Nothing: its graph cannot be interrupted."""
-
-
-def _places(wanted: tuple[str, ...], given: tuple[str, ...]) -> NDArray[np.int64] | None:
-    """Where each wanted column is among those given; None if they are the same."""
-    missing = [name for name in wanted if name not in given]
-    if missing:
-        raise ModelError(
-            f"the graph wants feature {missing[0]}, which the predictor does not give; allowed: the features it was "
-            "registered with; register the model again"
-        )
-    return None if wanted == given else np.array([given.index(name) for name in wanted], np.int64)

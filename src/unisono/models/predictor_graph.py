@@ -1,11 +1,9 @@
-"""A predictor's graph and what it says of itself; how a frame or one request becomes its arrays."""
+"""A predictor's graph and what it says of itself; how a frame becomes its arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal as PythonDecimal
 from typing import Any
 
 import msgspec
@@ -13,22 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unisono.models.names import null_name, tokens_name
-from unisono.models.tensors import tensor_of
 from unisono.models.tokens import Tokenizer
-from unisono.spec.errors import InputError, ModelError
+from unisono.spec.errors import ModelError
 from unisono.spec.frozen import Schema
-from unisono.spec.types import DType, parse_dtype
-from unisono.spec.types import Tensor as TensorType
-from unisono.spec.wording import listing, one_line, quoted
+from unisono.spec.types import parse_dtype
+from unisono.spec.wording import listing, one_line
 
 METADATA_KEY = "unisono.predictor"
 ROWS_KEY = "unisono.rows"
 
 Tensor = NDArray[Any]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_NULL = np.ones(1, np.bool_)
 
 
 class Description(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -98,27 +90,6 @@ class PredictorGraph:
             arrays[tokens_name(column)] = tokenizer.column(arrays[column])
         return arrays
 
-    def encode_row(self, values: Mapping[str, object]) -> dict[str, Tensor]:
-        """One request as `Session.run` takes it.
-
-        values: column -> str, int, float, bool, Decimal, datetime with a zone, or microseconds since 1970 UTC; for a
-                Tensor an array or nested lists; None or absent: null. Other columns are ignored.
-
-        What is not null is not said to be. Raises InputError. Cost: about half a microsecond a column.
-        """
-        arrays: dict[str, Tensor] = {}
-        for column, dtype in self.request.items():
-            value = values.get(column)
-            if isinstance(dtype, TensorType):
-                arrays[column] = _tensor(value, column, dtype)
-                continue
-            if value is None:
-                arrays[column], arrays[null_name(column)] = _BLANKS[dtype.name], _NULL
-                continue
-            convert, kind = _ROW_VALUES[dtype.name]
-            arrays[column] = np.array([convert(value, column, dtype)], kind)
-        return self._with_tokens(arrays) if self.tokenizers else arrays
-
     def features_of(self, frame: Any) -> NDArray[np.float64]:
         """The feature columns of a Polars frame as the graph takes them: NaN for null. Raises InputError."""
         from unisono.models.columns import encode, missing_column
@@ -183,60 +154,3 @@ def _tokenizers(columns: Sequence[str], files: Mapping[str, bytes]) -> Mapping[s
             "each; load it with the files of its artifact"
         )
     return found
-
-
-def _wrong(value: object, column: str, allowed: str) -> InputError:
-    return InputError(f'request, column "{column}": {quoted(value)}; allowed: {allowed}; send such a value')
-
-
-def _text(value: object, column: str, dtype: DType) -> str:
-    if type(value) is not str:
-        raise _wrong(value, column, "a string")
-    return value
-
-
-def _whole(value: object, column: str, dtype: DType) -> int:
-    if type(value) is not int or not -(2**63) <= value < 2**63:
-        raise _wrong(value, column, "a whole number of 64 bits")
-    return value
-
-
-def _number(value: object, column: str, dtype: DType) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | PythonDecimal):
-        raise _wrong(value, column, "a number")
-    return float(value)
-
-
-def _truth(value: object, column: str, dtype: DType) -> bool:
-    if type(value) is not bool:
-        raise _wrong(value, column, "true or false")
-    return value
-
-
-def _instant(value: object, column: str, dtype: DType) -> int:
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        return (value - _EPOCH) // _MICROSECOND
-    if type(value) is not int or not -(2**63) < value < 2**63:
-        raise _wrong(value, column, "a time with its zone, or microseconds since 1970 UTC")
-    return value
-
-
-def _tensor(value: object, column: str, dtype: TensorType) -> Tensor:
-    array = tensor_of(value, dtype)
-    if array is None:
-        raise _wrong(value, column, f"{dtype}: nested lists of that shape, of finite numbers in its range")
-    return array[np.newaxis]
-
-
-_ROW_VALUES: Mapping[str, tuple[Any, Any]] = {
-    "String": (_text, object),
-    "Int64": (_whole, np.int64),
-    "Float64": (_number, np.float64),
-    "Decimal": (_number, np.float64),
-    "Bool": (_truth, np.bool_),
-    "Timestamp": (_instant, np.int64),
-}
-_BLANKS: Mapping[str, Tensor] = {
-    "String": np.array([""], object),
-    **{name: np.zeros(1, kind) for name, (_, kind) in _ROW_VALUES.items() if name != "String"},
-}

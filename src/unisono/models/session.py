@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from unisono.models.front import MATRIX, Filling, Front, front_of
 from unisono.models.names import FEATURES, REQUEST, is_null_name, is_tokens_name
 from unisono.spec.errors import InputError, ModelError
 from unisono.spec.wording import listing, one_line
@@ -114,26 +116,62 @@ class Runner:
         return answer
 
 
+class Interface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a graph that is run takes and gives.
+
+    inputs:     names of what it takes.
+    outputs:    names of what it gives, in order.
+    one_by_one: whether it takes one row at a time.
+    front:      what its matrix is made of, if it has one; see `front`.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    one_by_one: bool
+    front: Front | None
+
+    @classmethod
+    def of(cls, runner: Runner) -> Interface:
+        """Of a predictor's graph. Raises ModelError if it is something else."""
+        if "unisono.predictor" not in runner.metadata:
+            raise ModelError("graph: not a predictor's graph; allowed: one that build_graph made; register the model")
+        is_single = runner.metadata.get("unisono.rows") == "one"
+        return cls(runner.inputs, runner.outputs, is_single, front_of(runner.metadata))
+
+
 class Session:
     """A predictor's graph, ready to answer.
 
-    graph:   the bytes of `PredictorGraph.onnx`.
+    graph:   the bytes of `PredictorGraph.onnx`, with or without a front.
     setting: how it is run.
+
+    inputs, outputs: names of what the registered graph takes and gives; a front changes neither.
 
     A row's answer has the same bits whatever batch it comes in. Threads may share it.
     Raises ModelError if it is no such graph.
     """
 
-    __slots__ = ("_columns", "_run", "_tokens", "inputs", "one_by_one", "outputs")
+    __slots__ = ("_columns", "_run", "_tokens", "direct", "inputs", "interface", "one_by_one", "outputs")
 
     def __init__(self, graph: bytes, *, setting: Setting = OURS) -> None:
         runner = Runner(graph, setting)
-        self._run: Run = runner
-        self.inputs: tuple[str, ...] = runner.inputs
-        self.outputs: tuple[str, ...] = runner.outputs
-        if "unisono.predictor" not in runner.metadata:
-            raise ModelError("graph: not a predictor's graph; allowed: one that build_graph made; register the model")
-        self.one_by_one: bool = runner.metadata.get("unisono.rows") == "one"
+        self._use(runner, Interface.of(runner))
+
+    @classmethod
+    def over(cls, run: Run, interface: Interface) -> Self:
+        """One of a graph that is open already."""
+        session = cls.__new__(cls)
+        session._use(run, interface)
+        return session
+
+    def _use(self, run: Run, interface: Interface) -> None:
+        front = interface.front
+        self.interface = interface
+        self.direct: Run = run
+        self._run: Run = run if front is None else _BehindFront(run, interface.inputs, Filling(front))
+        self.inputs: tuple[str, ...] = interface.inputs if front is None else front.inputs
+        self.outputs: tuple[str, ...] = interface.outputs
+        self.one_by_one: bool = interface.one_by_one
         self._columns = tuple((name, name.removeprefix(f"{REQUEST}.")) for name in self.inputs if name != FEATURES)
         self._tokens = tuple(name for name in self.inputs if is_tokens_name(name))
 
@@ -155,10 +193,16 @@ class Session:
 
         rows: how many there are, if that is known.
         """
-        count = len(next(iter(feeds.values()))) if rows is None else rows
-        if count == 1 or (0 < count <= _CHUNK and not self.one_by_one):
-            return dict(zip(self.outputs, self._run(self._flat(feeds) if self._tokens else feeds), strict=True))
-        return self._in_parts(feeds, count)
+        return self._answer(self._run, feeds, len(next(iter(feeds.values()))) if rows is None else rows)
+
+    def answer_directly(self, feeds: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
+        """The answers to arrays by the names of `interface.inputs`, as `RowEncoder` makes them."""
+        return self._answer(self.direct, feeds, rows)
+
+    def _answer(self, run: Run, feeds: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
+        if rows == 1 or (0 < rows <= _CHUNK and not self.one_by_one):
+            return dict(zip(self.outputs, run(self._flat(feeds) if self._tokens else feeds), strict=True))
+        return self._in_parts(run, feeds, rows)
 
     def _flat(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """One row with its token ids as 1 x length."""
@@ -188,24 +232,39 @@ class Session:
             "add it"
         )
 
-    def _in_parts(self, feeds: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
+    def _in_parts(self, run: Run, feeds: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
         narrow = sum(one.nbytes for one in feeds.values()) <= _NARROW_BYTES * rows
         size = 1 if self.one_by_one else _LARGE_CHUNK if narrow else _CHUNK
         starts = range(0, rows, size)
         cuts = ({name: one[start : start + size] for name, one in feeds.items()} for start in starts)
-        parts = [self._run(self._flat(cut) if self._tokens else cut) for cut in cuts]
+        parts = [run(self._flat(cut) if self._tokens else cut) for cut in cuts]
         if not parts:
-            return self._no_rows(feeds)
+            return self._no_rows(run, feeds)
         return {
             name: np.concatenate(column) for name, column in zip(self.outputs, zip(*parts, strict=True), strict=True)
         }
 
-    def _no_rows(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _no_rows(self, run: Run, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Some operators refuse an empty batch, so a row of nothing is asked for, and dropped."""
         blank = {name: np.zeros((1, *one.shape[1:]), one.dtype) for name, one in feeds.items()}
         blank |= {name: np.zeros((1, 1), np.int64) for name in self._tokens}
         blank = {name: one.astype(str).astype(object) if one.dtype == object else one for name, one in blank.items()}
-        return {name: one[:0] for name, one in zip(self.outputs, self._run(blank), strict=True)}
+        return {name: one[:0] for name, one in zip(self.outputs, run(blank), strict=True)}
+
+
+class _BehindFront:
+    """A graph with a front, as the registered one is run."""
+
+    __slots__ = ("_filling", "_others", "_run")
+
+    def __init__(self, run: Run, inputs: Sequence[str], filling: Filling) -> None:
+        self._run, self._filling = run, filling
+        self._others = tuple(name for name in inputs if name != MATRIX)
+
+    def __call__(self, feeds: Mapping[str, Tensor]) -> list[Tensor]:
+        given = {name: feeds[name] for name in self._others if name in feeds}
+        given[MATRIX] = self._filling.matrix(feeds)
+        return self._run(given)
 
 
 def same_bits(one: Sequence[Tensor], other: Sequence[Tensor]) -> bool:

@@ -55,7 +55,7 @@ class EngineSession(Session):
         self.engine: str = engine
         self.numeric_class: NumericClass = found.numeric_class
         try:
-            self._run = found.open(graph, self._run)
+            self._use(found.open(graph, self.direct), self.interface)
         except UnsuitableError as error:
             raise ModelError(
                 f"engine {quoted(engine)}: cannot run this graph: {error}; allowed: graphs of its kind; "
