@@ -125,7 +125,7 @@ class Reader:
         if cause is not None:
             _LOGGER.error("reading a request failed", exc_info=cause)
             return RefusalError("internal", "the server failed; its log says why; report it")
-        return _malformed(one_line(error))
+        return _malformed(one_line(error), "HTTP/1.1 as RFC 9112 has it")
 
     def _count_head(self, size: int) -> None:
         """A header that does not end is not given up by the parser."""
@@ -138,7 +138,7 @@ class Reader:
         self._chunk_room -= size
         if self._chunk_room < 0:
             most = self._limits.max_header_bytes
-            raise _malformed(f"chunk extensions; allowed: {most} bytes around the chunks")
+            raise _malformed("chunk extensions", f"{most} bytes around the chunks")
 
     # A wish to speak something else -----------------------------------------------------------------------------------
 
@@ -187,7 +187,7 @@ class Reader:
         if self.phase == HEAD:
             name = name.lower()
             if name in headers and name in _ONCE:
-                raise _malformed(f"header {name.decode('latin-1')} twice; allowed: once")
+                raise _malformed(f"header {name.decode('latin-1')} twice", "once")
             headers[name] = value
         if self._head_bytes > self._limits.max_header_bytes or len(headers) > self._limits.max_headers:
             raise self._headers_too_large()
@@ -202,7 +202,7 @@ class Reader:
         if self._version != "1.1":
             self._judge_old()
         elif b"host" not in headers:
-            raise _malformed("no header host; allowed: one")
+            raise _malformed("no header host", "one")
         if b"content-length" in headers:
             self._judge_length(int(headers[b"content-length"]))
         elif b"transfer-encoding" in headers:
@@ -247,9 +247,9 @@ class Reader:
 
     def _judge_old(self) -> None:
         if self._version != "1.0":
-            raise _malformed(f"HTTP/{self._version}; allowed: HTTP/1.1 and HTTP/1.0")
+            raise _malformed(f"HTTP/{self._version}", "HTTP/1.1 and HTTP/1.0")
         if b"transfer-encoding" in self._headers:
-            raise _malformed("transfer-encoding in HTTP/1.0; allowed: content-length")
+            raise _malformed("transfer-encoding in HTTP/1.0", "content-length")
 
     def _judge_length(self, size: int) -> None:
         if size > self._limits.max_body_bytes:
@@ -258,9 +258,9 @@ class Reader:
 
     def _judge_encoding(self, encoding: bytes) -> None:
         if encoding.strip().lower() != b"chunked":
-            raise _malformed(f"transfer-encoding {encoding[:50].decode('latin-1')}; allowed: chunked")
+            raise _malformed(f"transfer-encoding {encoding[:50].decode('latin-1')}", "chunked")
         if self._parser.should_upgrade():
-            raise _malformed("a chunked body with an upgrade; allowed: content-length, or no upgrade")
+            raise _malformed("a chunked body with an upgrade", "content-length, or no upgrade")
         self._is_chunked = True
         self._unread = self._limits.max_body_bytes
         self._chunk_room = self._limits.max_header_bytes
@@ -269,7 +269,7 @@ class Reader:
         if self._version != "1.1":
             return
         if expectation.strip().lower() != b"100-continue":
-            raise _malformed(f"expect {expectation[:50].decode('latin-1')}; allowed: 100-continue")
+            raise _malformed(f"expect {expectation[:50].decode('latin-1')}", "100-continue")
         if self._unread:
             self._expected()
 
@@ -301,5 +301,5 @@ class Reader:
         self.now_s = self.began_s = self.body_s = perf_counter()
 
 
-def _malformed(seen: str) -> RefusalError:
-    return RefusalError("bad_request", f"no HTTP request: {seen}; correct the client")
+def _malformed(seen: str, allowed: str) -> RefusalError:
+    return RefusalError("bad_request", f"no HTTP request: {seen}; allowed: {allowed}; correct the client")
