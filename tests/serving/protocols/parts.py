@@ -23,6 +23,7 @@ from unisono.drivers.serving.handlers.oip import OipHandler
 from unisono.drivers.serving.lane import Lane
 from unisono.drivers.serving.lanes import Lanes
 from unisono.drivers.serving.models import Models
+from unisono.drivers.serving.operations.meter import NoMeter
 from unisono.drivers.serving.refusals import RefusalError
 from unisono.drivers.serving.repository import Done, Form, ModelState
 from unisono.drivers.serving.security.gate import Gate, OpenGate
@@ -122,10 +123,12 @@ class Parts:
             raise StoreError("the state is away; ask again")
 
     def service(self, more: Mapping[str, Handler] | None = None) -> Service:
-        return Service({"v2": OipHandler(self.models, self.readiness, most_bytes=MOST_BYTES), **(more or {})})
+        return Service(
+            {"v2": OipHandler(self.models, NoMeter(), self.readiness, most_bytes=MOST_BYTES), **(more or {})}
+        )
 
     def grpc(self) -> GrpcService:
-        return GrpcService(self.models, self.readiness)
+        return GrpcService(self.models, NoMeter(), self.readiness)
 
 
 def make_parts(online: OnlinePredictor | None = None, *, gate: Gate | None = None) -> Parts:

@@ -12,6 +12,8 @@ from unisono.drivers.serving.handlers.predict import PredictHandler
 from unisono.drivers.serving.lane import Lane
 from unisono.drivers.serving.lanes import Bounds, Lanes
 from unisono.drivers.serving.listening import Server
+from unisono.drivers.serving.operations.meter import NoMeter
+from unisono.drivers.serving.security.gate import OpenGate
 from unisono.drivers.serving.service import Service
 from unisono.drivers.serving.versions.catalogue import Catalogue, OneVersion, Served
 from unisono.drivers.serving.versions.loaded import LoadedVersion
@@ -33,7 +35,7 @@ def serve(project: Project, *, host: str | None, port: int | None, announce: Cal
     stores = {name: project.states(name) for name in names}
     lanes = Lanes(Bounds(settings.calls.wait_s, settings.calls.rows, settings.calls.model_s))
     catalogue = Catalogue({name: _served(project, name, store, lanes) for name, store in stores.items()})
-    service = service_of(catalogue, stores, timeout_s=settings.calls.timeout_s)
+    service = service_of(catalogue, stores, timeout_s=settings.calls.timeout_s, most_bytes=settings.http.max_body_bytes)
     where = (host or settings.host, settings.port if port is None else port)
     Server(service, *where, announce, limits=settings.http).serve_forever()
 
@@ -44,11 +46,13 @@ def _served(project: Project, name: str, store: StateStore, lanes: Lanes) -> Ser
     return OneVersion(plan, Lane(name, LoadedVersion(project.scorer(name).of_rows(plan.columns), lookup)), lanes)
 
 
-def service_of(catalogue: Catalogue, stores: Mapping[str, StateStore], *, timeout_s: float) -> Service:
+def service_of(
+    catalogue: Catalogue, stores: Mapping[str, StateStore], *, timeout_s: float, most_bytes: int = 1 << 20
+) -> Service:
     """All handlers over what is served."""
     return Service(
         {
-            "predict": PredictHandler(catalogue, timeout_s=timeout_s),
+            "predict": PredictHandler(catalogue, OpenGate(), NoMeter(), timeout_s=timeout_s, most_bytes=most_bytes),
             "health": HealthHandler(lambda: {name: store.last.position for name, store in stores.items()}),
         }
     )

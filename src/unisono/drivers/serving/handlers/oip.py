@@ -12,6 +12,7 @@ import unisono
 from unisono.drivers.serving.calls import Answered, Outcome
 from unisono.drivers.serving.exchange import JSON, Cancel, Reply, Request, Response
 from unisono.drivers.serving.models import EXTENSIONS, PLATFORM, SERVER, Models
+from unisono.drivers.serving.operations.meter import Meter
 from unisono.drivers.serving.refusals import RefusalError, problem, refusal_of
 from unisono.drivers.serving.repository import Form as TensorForm
 from unisono.drivers.serving.repository import ModelState
@@ -33,14 +34,16 @@ class OipHandler:
     """The protocol's paths.
 
     models:     what is behind them.
+    meter:      told of each answer.
     readiness:  raises RefusalError or UnisonoError if the server cannot answer.
     most_bytes: largest body, also once it is inflated.
     """
 
     what = "GET /v2; GET /v2/models/NAME; POST /v2/models/NAME/infer; POST /v2/repository/index"
 
-    def __init__(self, models: Models, readiness: Callable[[], object], *, most_bytes: int) -> None:
+    def __init__(self, models: Models, meter: Meter, readiness: Callable[[], object], *, most_bytes: int) -> None:
         self._models = models
+        self._meter = meter
         self._readiness = readiness
         self._most_bytes = most_bytes
 
@@ -53,13 +56,17 @@ class OipHandler:
                 return self._infer(request, name, version, reply)
             case ["repository", "models", name, "load"]:
                 require(request, "POST")
-                self._models.load(request, name, lambda error: self._done(error, reply))
+                self._models.load(request, name, lambda error: self._done(error, request, reply))
             case ["repository", "models", name, "unload"]:
                 require(request, "POST")
-                self._models.unload(request, name, lambda error: self._done(error, reply))
+                self._models.unload(request, name, lambda error: self._done(error, request, reply))
             case _:
-                reply(self._told(request, path))
+                self._reply(self._told(request, path), request, reply)
         return None
+
+    def _reply(self, response: Response, request: Request, reply: Reply) -> None:
+        reply(response)
+        self._meter.answered("v2", request, response, None, "")
 
     def refuse(self, refusal: RefusalError) -> Response:
         """A refusal as the protocol has it: plain JSON with `error`, and 400 for inputs that do not fit."""
@@ -129,8 +136,8 @@ class OipHandler:
 
     # What is answered later -------------------------------------------------------------------------------------------
 
-    def _done(self, error: Exception | None, reply: Reply) -> None:
-        reply(_NOTHING if error is None else self.refuse(refusal_of(error)))
+    def _done(self, error: Exception | None, request: Request, reply: Reply) -> None:
+        self._reply(_NOTHING if error is None else self.refuse(refusal_of(error)), request, reply)
 
     def _infer(self, request: Request, name: str, version: str, reply: Reply) -> Cancel:
         served = self._models.admitted(request, name)
@@ -144,6 +151,8 @@ class OipHandler:
             response = self._answer(request, served, asked, form, outcome)
             call.spent_s[4] = perf_counter() - encoded_s
             reply(response)
+            version_id = outcome.version if response.status == 200 and isinstance(outcome, Answered) else ""
+            self._meter.answered("v2", request, response, call, version_id)
 
         call = self._models.infer(request, served, asked, done, version=version, began_s=began_s)
         return call.cancel
@@ -153,9 +162,9 @@ class OipHandler:
             return self.refuse(refusal_of(outcome))
         try:
             outputs = outputs_of(outcome, asked.outputs, served.plan.time)
+            return compressed(encode_infer(served.plan.name, asked, outcome, outputs, form=form), request)
         except Exception as error:
             return self.refuse(refusal_of(error))
-        return compressed(encode_infer(served.plan.name, asked, outcome, outputs, form=form), request)
 
 
 def _index_request(body: bytes) -> _IndexRequest:

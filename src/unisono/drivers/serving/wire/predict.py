@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from unisono.drivers.serving.calls import Answered
 from unisono.drivers.serving.exchange import Response
+from unisono.drivers.serving.wire.instants import datetime_of
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -23,7 +22,7 @@ def encode_one(answered: Answered) -> Response:
                 "prediction": {name: values[0].tolist() for name, values in answered.outputs.items()},
                 "version": answered.version,
                 "position": answered.position,
-                "time": _text_of(answered.times[0]),
+                "time": datetime_of(answered.times[0]),
             }
         ),
     )
@@ -42,12 +41,7 @@ def encode_some(answered: Answered) -> Response:
                 "predictions": rows,
                 "version": answered.version,
                 "position": answered.position,
-                "times": [_text_of(time) for time in answered.times],
+                "times": [datetime_of(time) for time in answered.times],
             }
         ),
     )
-
-
-def _text_of(time: int) -> datetime:
-    """An instant, which the encoder writes as RFC 3339."""
-    return _EPOCH + timedelta(microseconds=time)
