@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from time import time_ns
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,17 @@ from unisono.drivers.online.plan import OnlinePlan
 from unisono.drivers.scores import Row
 from unisono.kernel import Reader
 from unisono.spec.errors import InputError
-from unisono.store.states import Snapshot, StateStore, encode_key
+from unisono.store.states import Snapshot, encode_key
 
 Matrix = NDArray[np.float64]
+
+
+class States(Protocol):
+    """The states of some views; see `store.states.StateStore`."""
+
+    def snapshot(self) -> Snapshot:
+        """As they are now. Raises StoreError or StateError while they cannot be read."""
+        ...
 
 
 class Known(NamedTuple):
@@ -41,11 +49,11 @@ def now_us() -> int:
 class StateReader:
     """Features of one key at one instant, from the states of a predictor's views. For one thread.
 
-    store: with the states of the views.
+    store: of the states of the views.
     plan:  says which views there are, and which columns of a request are their keys.
     """
 
-    def __init__(self, store: StateStore, plan: OnlinePlan) -> None:
+    def __init__(self, store: States, plan: OnlinePlan) -> None:
         self.store = store
         self._readers = {view.name: Reader(view.plan) for view in plan.views}
         places = {column: place for place, column in enumerate(plan.columns)}

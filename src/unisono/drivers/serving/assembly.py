@@ -13,6 +13,7 @@ from unisono.drivers.serving.lane import Lane
 from unisono.drivers.serving.lanes import Bounds, Lanes
 from unisono.drivers.serving.listening import Server
 from unisono.drivers.serving.operations.meter import NoMeter
+from unisono.drivers.serving.readiness import Readiness
 from unisono.drivers.serving.security.gate import OpenGate
 from unisono.drivers.serving.service import Service
 from unisono.drivers.serving.versions.catalogue import Catalogue, OneVersion, Served
@@ -53,6 +54,6 @@ def service_of(
     return Service(
         {
             "predict": PredictHandler(catalogue, OpenGate(), NoMeter(), timeout_s=timeout_s, most_bytes=most_bytes),
-            "health": HealthHandler(lambda: {name: store.last.position for name, store in stores.items()}),
+            "health": HealthHandler(Readiness(lambda: dict.fromkeys(catalogue.names, ""), stores)),
         }
     )

@@ -14,7 +14,7 @@ from unisono.drivers.online.plan import OnlinePlan
 from unisono.drivers.serving.versions.routes import Routes
 from unisono.drivers.serving.workers.reports import Event, Report
 from unisono.spec.active import Version
-from unisono.spec.errors import StoreError, UnisonoError
+from unisono.spec.errors import UnisonoError
 from unisono.spec.wording import one_line
 from unisono.store.registry import Registry
 from unisono.store.registry.records import CHAMPION, PredictorEntry
@@ -66,7 +66,7 @@ class Watcher:
         self._routes: dict[str, Routes] = {}
         self._unloaded: set[str] = set()
         self._prepared: dict[tuple[str, str], Path] = {}
-        self._failed: dict[tuple[str, str], int] = {}
+        self._failed: dict[tuple[str, str], tuple[int, UnisonoError]] = {}  # when to try again; why
         self._said: dict[str, str] = {}
         self._looks = 0
 
@@ -131,13 +131,14 @@ class Watcher:
         key = (predictor, identity)
         if key in self._prepared:
             return self._prepared[key]
-        if self._looks < self._failed.get(key, 0):
-            raise StoreError(self._said.get(predictor, "it could not be prepared"))
+        again, error = self._failed.get(key, (0, None))
+        if error is not None and self._looks < again:
+            raise error.with_traceback(None)
         try:
             version = self.known.version(predictor, identity)
             self._prepared[key] = self._prepare(self.known, version, self._plans[predictor])
-        except UnisonoError:
-            self._failed[key] = self._looks + _AGAIN_LOOKS
+        except UnisonoError as fault:
+            self._failed[key] = (self._looks + _AGAIN_LOOKS, fault)
             raise
         return self._prepared[key]
 
@@ -158,7 +159,7 @@ class Watcher:
     def load(self, predictor: str) -> None:
         """Serve a predictor again that was unloaded, from the next look on."""
         self._unloaded.discard(predictor)
-        self._failed = {key: looks for key, looks in self._failed.items() if key[0] != predictor}
+        self._failed = {key: found for key, found in self._failed.items() if key[0] != predictor}
 
     def unload(self, predictor: str) -> None:
         """Serve a predictor no more, from the next look on."""
