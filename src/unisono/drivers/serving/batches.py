@@ -114,7 +114,12 @@ class Batch:
         for call, error in self.refused:
             call.answer(error)
         model_s = self.model_s
-        for call, outcome in zip(self.calls, self._outcomes(), strict=True):
+        try:
+            outcomes = self._outcomes()
+        except Exception as error:  # what the model gave is no output
+            self.outputs, self.alone = None, [error] * len(self.calls)
+            outcomes = self._outcomes()
+        for call, outcome in zip(self.calls, outcomes, strict=True):
             call.spent_s[3] = model_s
             call.answer(outcome)
         if self.refused or self.alone:

@@ -49,7 +49,7 @@ class Lane:
     answers:   the version; None while it is not loaded.
     pace:      how fast it is.
     shadows:   lanes of the versions that get a copy of what this one has answered.
-    rows:      how many rows wait, but for copies; copy_rows: of copies; dropped: copies that had no room.
+    rows:      how many rows wait, but for copies; copy_rows: of copies.
     used_s:    when it was last asked something, by `time.perf_counter`.
     run:       what a thread works on.
     is_queued, is_queued_late: whether it is among those whose turn will come; late: for its copies only.
@@ -59,7 +59,6 @@ class Lane:
         "answers",
         "copies",
         "copy_rows",
-        "dropped",
         "is_queued",
         "is_queued_late",
         "pace",
@@ -78,7 +77,7 @@ class Lane:
         self.shadows: Sequence[Lane] = ()
         self.waiting: deque[Call] = deque()
         self.copies: deque[Call] = deque()
-        self.rows = self.copy_rows = self.dropped = 0
+        self.rows = self.copy_rows = 0
         self.used_s = 0.0
         self.run: Run | None = None
         self.is_queued = False
@@ -108,7 +107,6 @@ class Lane:
         """Let a copy of what was answered wait, whose answer nobody gets; returns False if too many do."""
         rows = len(known.rows)
         if self.copy_rows + rows > COPIED_ROWS or self.answers is None:
-            self.dropped += 1
             return False
         self.copies.append(Call(self.predictor, known.rows, _nobody, known=known))
         self.copy_rows += rows

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 from unisono.drivers.serving.batches import Batch
 from unisono.drivers.serving.calls import Call
-from unisono.drivers.serving.lane import Answers, Lane
+from unisono.drivers.serving.lane import Answers, Lane, late
 from unisono.drivers.serving.pace import MOST_ROWS
 from unisono.drivers.serving.refusals import RefusalError
 from unisono.drivers.serving.runs import Run, run_of
@@ -54,12 +54,14 @@ class Lanes:
 
     bounds:   when calls are refused; may be replaced.
     watchers: see what was answered.
+    dropped:  copies for shadows that had no room, since it began.
 
     Everything but what takes long runs on the thread of the loop that the first call comes in on.
     """
 
     def __init__(self, bounds: Bounds | None = None, watchers: Sequence[Watcher] = ()) -> None:
         self.bounds = bounds or Bounds()
+        self.dropped = 0
         self.on_idle: Callable[[Lane], None] | None = None
         self._watchers = watchers
         self._ready: deque[Lane] = deque()
@@ -111,6 +113,8 @@ class Lanes:
             return
         wait_s = self.expected_wait_s(lane)
         allowed_s = min(bounds.wait_s, call.deadline_s - call.queued_s)
+        if allowed_s <= 0:
+            raise late()
         if wait_s > allowed_s or lane.rows + rows > bounds.rows:
             raise _overloaded(lane, wait_s, allowed_s, bounds.rows)
 
@@ -226,7 +230,9 @@ class Lanes:
     def _copy(self, batch: Batch, shadows: Sequence[Lane]) -> None:
         for shadow in shadows:
             for known in batch.known:
-                if shadow.add_copy(known) and shadow.run is None:
+                if not shadow.add_copy(known):
+                    self.dropped += 1
+                elif shadow.run is None:
                     self._queue_late(shadow)
 
     # In threads -------------------------------------------------------------------------------------------------------
@@ -294,7 +300,7 @@ def _stuck(lane: Lane) -> RefusalError:
 def _overloaded(lane: Lane, wait_s: float, allowed_s: float, rows: int) -> RefusalError:
     return RefusalError(
         "overloaded",
-        f"{lane.predictor}: {lane.rows} rows wait, for about {wait_s:.3f} s; allowed: {max(allowed_s, 0.0):.3f} s and "
+        f"{lane.predictor}: {lane.rows} rows wait, for about {wait_s:.3f} s; allowed: {allowed_s:.3f} s and "
         f"{rows} rows; come again later, or send less",
         retry_after_s=max(wait_s, 1.0),
     )
