@@ -19,7 +19,10 @@ from unisono.drivers.scores import Matrix, Outputs, Row
 from unisono.drivers.serving.calls import Call
 from unisono.drivers.serving.exchange import Request, Response
 from unisono.drivers.serving.grpc.service import GrpcService
+from unisono.drivers.serving.handlers.features import FeaturesHandler
 from unisono.drivers.serving.handlers.oip import OipHandler
+from unisono.drivers.serving.handlers.openapi import OpenapiHandler
+from unisono.drivers.serving.handlers.predict import PredictHandler
 from unisono.drivers.serving.lane import Lane
 from unisono.drivers.serving.lanes import Lanes
 from unisono.drivers.serving.models import Models
@@ -27,7 +30,8 @@ from unisono.drivers.serving.operations.meter import NoMeter
 from unisono.drivers.serving.refusals import RefusalError
 from unisono.drivers.serving.repository import Done, Form, ModelState
 from unisono.drivers.serving.security.gate import Gate, OpenGate
-from unisono.drivers.serving.service import Handler, Service
+from unisono.drivers.serving.service import Service
+from unisono.drivers.serving.states import NoStates
 from unisono.drivers.serving.versions.catalogue import Catalogue, OneVersion
 from unisono.drivers.serving.versions.loaded import LoadedVersion
 from unisono.spec.errors import StoreError
@@ -116,16 +120,31 @@ class Parts:
     models: Models
     shelf: Shelf
     echo: Echo
+    gate: Gate
+    online: OnlinePredictor | None = None
     is_ready: bool = True
 
     def readiness(self) -> None:
         if not self.is_ready:
             raise StoreError("the state is away; ask again")
 
-    def service(self, more: Mapping[str, Handler] | None = None) -> Service:
+    def service(self) -> Service:
+        """All that speaks to callers, but for health, metrics and administration."""
+        lookups = {name: self._lookup(name) for name in self.catalogue.names}
+        predict = PredictHandler(self.catalogue, self.gate, NoMeter(), timeout_s=10.0, most_bytes=MOST_BYTES)
         return Service(
-            {"v2": OipHandler(self.models, NoMeter(), self.readiness, most_bytes=MOST_BYTES), **(more or {})}
+            {
+                "predict": predict,
+                "features": FeaturesHandler(self.catalogue, lookups, self.gate, NoMeter(), most_bytes=MOST_BYTES),
+                "v2": OipHandler(self.models, NoMeter(), self.readiness, most_bytes=MOST_BYTES),
+                "openapi.json": OpenapiHandler(self.catalogue, self.shelf, self.gate),
+            }
         )
+
+    def _lookup(self, name: str) -> Lookup:
+        states = NoStates() if self.online is None or name == "kinds" else self.online.store
+        plan = self.catalogue.predictor(name).plan
+        return Lookup(StateReader(states, plan), plan, clock=lambda: 0)
 
     def grpc(self) -> GrpcService:
         return GrpcService(self.models, NoMeter(), self.readiness)
@@ -142,7 +161,8 @@ def make_parts(online: OnlinePredictor | None = None, *, gate: Gate | None = Non
         outputs = (Form("prediction", "FP64", (-1,)), Form("large", "BOOL", (-1,)))
         states["risk"] = ModelState("risk", "adder", "READY", "", ("champion",), outputs)
     catalogue, shelf = Catalogue(served), Shelf(states)
-    return Parts(catalogue, Models(catalogue, shelf, gate or OpenGate(), timeout_s=10.0), shelf, echo)
+    gate = gate or OpenGate()
+    return Parts(catalogue, Models(catalogue, shelf, gate, timeout_s=10.0), shelf, echo, gate, online)
 
 
 @cache

@@ -132,10 +132,10 @@ class Models:
 
     # Repository -------------------------------------------------------------------------------------------------------
 
-    def index(self, request: Request, *, only_ready: bool) -> Sequence[ModelState]:
+    def index(self, request: Request) -> Sequence[ModelState]:
         """The versions that are served."""
         self._gate.admit(request, "read", None)
-        return [state for state in self._repository.index() if state.state == "READY" or not only_ready]
+        return self._repository.index()
 
     def load(self, request: Request, name: str, done: Callable[[Exception | None], None]) -> None:
         """Load a predictor, or look again which version answers."""

@@ -117,9 +117,10 @@ class GrpcService:
         )
 
     def _repository_index(self, request: Request, message: Any) -> bytes:
-        states = self._models.index(request, only_ready=message.ready)
         models = [
-            {"name": one.name, "version": one.version, "state": one.state, "reason": one.reason} for one in states
+            {"name": one.name, "version": one.version, "state": one.state, "reason": one.reason}
+            for one in self._models.index(request)
+            if one.state == "READY" or not message.ready
         ]
         return _message("RepositoryIndexResponse", models=models)
 

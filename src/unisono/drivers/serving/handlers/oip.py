@@ -131,8 +131,9 @@ class OipHandler:
 
     def _index(self, request: Request) -> Response:
         require(request, "POST")
+        states = self._models.index(request)
         wanted = _index_request(body_of(request, most_bytes=self._most_bytes))
-        return encode_json([_state(one) for one in self._models.index(request, only_ready=wanted.ready)])
+        return encode_json([_state(one) for one in states if one.state == "READY" or not wanted.ready])
 
     # What is answered later -------------------------------------------------------------------------------------------
 
