@@ -19,7 +19,7 @@ from unisono.drivers.scores import Matrix, Outputs, Row
 from unisono.drivers.serving.calls import Call
 from unisono.drivers.serving.exchange import Request, Response
 from unisono.drivers.serving.grpc.service import GrpcService
-from unisono.drivers.serving.handlers.features import FeaturesHandler
+from unisono.drivers.serving.handlers.features import FeaturesHandler, Knows
 from unisono.drivers.serving.handlers.oip import OipHandler
 from unisono.drivers.serving.handlers.openapi import OpenapiHandler
 from unisono.drivers.serving.handlers.predict import PredictHandler
@@ -31,7 +31,6 @@ from unisono.drivers.serving.refusals import RefusalError
 from unisono.drivers.serving.repository import Done, Form, ModelState
 from unisono.drivers.serving.security.gate import Gate, OpenGate
 from unisono.drivers.serving.service import Service
-from unisono.drivers.serving.states import NoStates
 from unisono.drivers.serving.versions.catalogue import Catalogue, OneVersion
 from unisono.drivers.serving.versions.loaded import LoadedVersion
 from unisono.spec.errors import StoreError
@@ -71,8 +70,11 @@ class Echo:
     features: Matrix = field(default_factory=lambda: np.zeros((0, 2)))
 
     def look_up(self, call: Call, *, aside: bool = False) -> Known:
-        known = np.zeros((len(call.rows), 2)) if call.features is None else call.features
-        return Known(call.rows, [int(row[-1] or 7) for row in call.rows], known, 5)
+        return self.known(call.rows, call.features)
+
+    def known(self, rows: Sequence[Row], given: Matrix | None = None) -> Known:
+        features = np.zeros((len(rows), 2)) if given is None else given
+        return Known(rows, [int(row[-1] or 7) for row in rows], features, 5)
 
     def score(self, rows: Sequence[Row], features: Matrix) -> Outputs:
         self.rows, self.features = list(rows), features
@@ -141,10 +143,10 @@ class Parts:
             }
         )
 
-    def _lookup(self, name: str) -> Lookup:
-        states = NoStates() if self.online is None or name == "kinds" else self.online.store
-        plan = self.catalogue.predictor(name).plan
-        return Lookup(StateReader(states, plan), plan, clock=lambda: 0)
+    def _lookup(self, name: str) -> Knows:
+        if self.online is None or name == "kinds":
+            return self.echo
+        return Lookup(StateReader(self.online.store, self.online.plan), self.online.plan, clock=lambda: 0)
 
     def grpc(self) -> GrpcService:
         return GrpcService(self.models, NoMeter(), self.readiness)

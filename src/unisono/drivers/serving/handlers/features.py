@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from unisono.drivers.online.reading import Lookup
+from unisono.drivers.online.reading import Known
+from unisono.drivers.scores import Row
 from unisono.drivers.serving.exchange import Reply, Request, Response
 from unisono.drivers.serving.operations.meter import Meter
 from unisono.drivers.serving.refusals import RefusalError, problem
@@ -16,6 +18,14 @@ from unisono.drivers.serving.wire.features import encode_known
 
 MAX_ROWS = 1000
 """Of one body: they are looked up at once, while nothing else is answered."""
+
+
+class Knows(Protocol):
+    """Knows the features of one predictor; see `online.reading.Lookup`."""
+
+    def known(self, rows: Sequence[Row]) -> Known:
+        """What is known about some requests. Raises InputError, and StoreError or StateError if the states are away."""
+        ...
 
 
 class FeaturesHandler:
@@ -31,7 +41,7 @@ class FeaturesHandler:
     what = "POST /features/NAME"
 
     def __init__(
-        self, catalogue: Catalogue, lookups: Mapping[str, Lookup], gate: Gate, meter: Meter, *, most_bytes: int
+        self, catalogue: Catalogue, lookups: Mapping[str, Knows], gate: Gate, meter: Meter, *, most_bytes: int
     ) -> None:
         self._catalogue = catalogue
         self._lookups = lookups
