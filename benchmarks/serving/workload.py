@@ -28,6 +28,9 @@ Protocol."""
 FORMS: Final[tuple[Form, ...]] = get_args(Form)
 
 SERVE: Final = """
+[serve.workers]
+count = 1
+
 [serve.log]
 predictions = true
 """
