@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from unisono.drivers.serving.lanes import Lanes
 from unisono.drivers.serving.refusals import RefusalError
 from unisono.drivers.serving.repository import ModelState
 from unisono.drivers.serving.versions.catalogue import Catalogue
+from unisono.drivers.serving.versions.memory import resident_bytes
 from unisono.drivers.serving.versions.routes import Routes
 from unisono.drivers.serving.versions.sharing import Sticky, shares
 from unisono.drivers.serving.versions.shelf import Shelf
@@ -229,13 +230,22 @@ class ChangingCatalogue(Catalogue):
     plans:        of all predictors that may be served.
     lanes:        all of the worker.
     loader:       loads a version.
-    budget_bytes: what the process may have in memory.
+    budget_bytes: what the process may have in memory; `shelf.budget_bytes` may be replaced.
+    resident:     what it has.
 
     For the thread of one loop.
     """
 
-    def __init__(self, plans: Sequence[OnlinePlan], lanes: Lanes, loader: Loader, *, budget_bytes: int) -> None:
-        self.shelf = Shelf(lanes, loader, budget_bytes)
+    def __init__(
+        self,
+        plans: Iterable[OnlinePlan],
+        lanes: Lanes,
+        loader: Loader,
+        *,
+        budget_bytes: int,
+        resident: Callable[[], int] = resident_bytes,
+    ) -> None:
+        self.shelf = Shelf(lanes, loader, budget_bytes, resident=resident)
         self._predictors = {plan.name: ChangingPredictor(plan, lanes, self.shelf) for plan in plans}
         super().__init__(self._predictors)
 

@@ -91,15 +91,16 @@ class Shelf:
 
         is_called: since a call waits for it: those come first, and it is forgotten if none waits any more.
         """
-        if slot.loading is None:
-            slot.loading = asyncio.get_running_loop().create_future()
+        loading = slot.loading
+        if loading is None:
+            loading = slot.loading = asyncio.get_running_loop().create_future()
             slot.state = "LOADING"
             (self._called if is_called else self._planned)[slot] = None
             self._go_on()
         elif is_called and slot in self._planned:
             del self._planned[slot]
             self._called[slot] = None
-        return slot.loading
+        return loading
 
     def give_up(self, slot: Slot) -> None:
         """Have a version in memory no longer than it takes to answer those who wait for it."""
