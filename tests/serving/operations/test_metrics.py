@@ -18,7 +18,7 @@ from unisono.drivers.serving.calls import Call
 from unisono.drivers.serving.exchange import Request, Response
 from unisono.drivers.serving.handlers.metrics import MetricsHandler
 from unisono.drivers.serving.operations.exposition import Exposition, State
-from unisono.drivers.serving.operations.metrics import BatchCounter, Load, LoadCounter, RequestCounter
+from unisono.drivers.serving.operations.metrics import BatchCounter, Load, Memory, MemoryCounter, RequestCounter
 from unisono.drivers.serving.operations.tallies import KEPT_VERSIONS, open_tally, read_tally, sum_up
 from unisono.drivers.serving.refusals import RefusalError
 from unisono.drivers.serving.security.gate import Gate, OpenGate
@@ -124,18 +124,18 @@ def test_of_many_versions_those_that_came_last_are_counted_apart(tmp_path: Path)
 
 
 def test_how_predictors_are_doing_is_summed_over_workers_but_for_the_wait(tmp_path: Path) -> None:
-    loads = [Load("risk", 3, 0.5, 1, 1000, evictions=2, copies_lost=1), Load("late", 0, 0.0, 0, 0)]
-    counters = [LoadCounter(open_tally(tmp_path, slot, NAMES), lambda: loads) for slot in "01"]
+    memory = Memory(2, [Load("risk", 3, 0.5, 1, 1000, copies_lost=1), Load("late", 0, 0.0, 0, 0)])
+    counters = [MemoryCounter(open_tally(tmp_path, slot, NAMES), lambda: memory) for slot in "01"]
     for counter in counters:
         counter.tick()
-    loads[0] = Load("risk", 1, 0.25, 1, 1000, evictions=5, copies_lost=1)
+    memory = Memory(5, [Load("risk", 1, 0.25, 1, 1000, copies_lost=1)])
     counters[0].tick()
     samples = scraped(tmp_path)
     assert value(samples, "waiting_rows", predictor="risk") == 4
     assert value(samples, "expected_wait_seconds", predictor="risk") == 0.5
     assert value(samples, "loaded_versions", predictor="risk") == 2
     assert value(samples, "loaded_bytes", predictor="risk") == 2000
-    assert value(samples, "evictions_total", predictor="risk") == 7
+    assert value(samples, "evictions_total") == 7
     assert value(samples, "shadow_copies_lost_total", predictor="risk") == 2
     assert value(samples, "state_position", predictor="risk") == 7
     assert value(samples, "state_lag_seconds", predictor="risk") > 0
@@ -148,7 +148,7 @@ def test_counts_outlive_the_worker_and_how_it_was_does_not(tmp_path: Path) -> No
     counter.connected(1)
     counter.turned_away("body_too_large")
     counter.tick()
-    LoadCounter(tally, lambda: [Load("late", 9, 1.0, 1, 5)]).tick()
+    MemoryCounter(tally, lambda: Memory(0, [Load("late", 9, 1.0, 1, 5)])).tick()
     tally.count("log_dropped", 64)
     tally.count("restarts", 1)
     successor = open_tally(tmp_path, "0", ["new", *NAMES])

@@ -46,7 +46,6 @@ _OF_PREDICTOR: Sequence[tuple[type[Metric], str, str, str]] = (
     (CounterMetricFamily, "failed_rows", "failed_rows", "Rows that the model failed on"),
     (CounterMetricFamily, "shadow_rows", "shadow_rows", "Rows that shadows answered; nobody was given the answers"),
     (CounterMetricFamily, "copies_lost", "shadow_copies_lost", "Copies for shadows that there was no room for"),
-    (CounterMetricFamily, "evictions", "evictions", "Versions that had to leave the memory"),
     (GaugeMetricFamily, "waiting_rows", "waiting_rows", "Rows that wait for a model"),
     (GaugeMetricFamily, "wait_s", "expected_wait_seconds", "How long a request that came now would wait, at most"),
     (GaugeMetricFamily, "versions", "loaded_versions", "Versions in memory, over all workers"),
@@ -55,6 +54,7 @@ _OF_PREDICTOR: Sequence[tuple[type[Metric], str, str, str]] = (
 _OF_WORKER: Sequence[tuple[type[Metric], str, str, str]] = (
     (GaugeMetricFamily, "workers", "workers", "Workers that run"),
     (CounterMetricFamily, "restarts", "worker_restarts", "Workers that ended and were started again"),
+    (CounterMetricFamily, "evictions", "evictions", "Versions that had to leave the memory"),
     (GaugeMetricFamily, "connections", "connections", "Connections that are open"),
     (CounterMetricFamily, "connected", "connections_opened", "Connections that were opened"),
     (CounterMetricFamily, "access_dropped", "access_log_lines_dropped", "Lines of the access log that had no room"),

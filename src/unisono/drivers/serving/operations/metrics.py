@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import NamedTuple
 
@@ -170,7 +170,6 @@ class Load(NamedTuple):
 
     waiting_rows: rows that wait, and wait_s: for how long one that came now would.
     versions:     how many are loaded, and size_bytes: what they take.
-    evictions:    how many had to leave the memory since the worker started.
     copies_lost:  copies for shadows that there was no room for, since the worker started.
     """
 
@@ -179,33 +178,42 @@ class Load(NamedTuple):
     wait_s: float
     versions: int
     size_bytes: int
-    evictions: int = 0
     copies_lost: int = 0
 
 
-Loads = Callable[[], Iterable[Load]]
+class Memory(NamedTuple):
+    """What a worker has loaded.
 
-
-class LoadCounter:
-    """Notes how each predictor is doing.
-
-    tally: the worker's.
-    loads: asked at each tick.
+    evictions: versions that had to leave since it started.
+    loads:     of all predictors.
     """
 
-    def __init__(self, tally: Tally, loads: Loads) -> None:
-        self._records = tally.predictors
+    evictions: int
+    loads: Sequence[Load]
+
+
+class MemoryCounter:
+    """Notes what a worker has loaded, and what waits for it.
+
+    tally:  the worker's.
+    memory: asked at each tick.
+    """
+
+    def __init__(self, tally: Tally, memory: Callable[[], Memory]) -> None:
+        self._tally = tally
         self._places = {name: place for place, name in enumerate(tally.names)}
-        self._loads = loads
-        self._before: dict[str, Load] = {}
+        self._memory = memory
+        self._evictions = 0
+        self._copies_lost: dict[str, int] = {}
 
     def tick(self) -> None:
         """To be called about once a second."""
-        for load in self._loads():
-            record = self._records[self._places[load.predictor]]
-            before = self._before.get(load.predictor)
+        memory = self._memory()
+        self._tally.count("evictions", memory.evictions - self._evictions)
+        self._evictions = memory.evictions
+        for load in memory.loads:
+            record = self._tally.predictors[self._places[load.predictor]]
             record["waiting_rows"], record["wait_s"] = load.waiting_rows, load.wait_s
             record["versions"], record["size_bytes"] = load.versions, load.size_bytes
-            record["evictions"] += load.evictions - (before.evictions if before else 0)
-            record["copies_lost"] += load.copies_lost - (before.copies_lost if before else 0)
-            self._before[load.predictor] = load
+            record["copies_lost"] += load.copies_lost - self._copies_lost.get(load.predictor, 0)
+            self._copies_lost[load.predictor] = load.copies_lost

@@ -49,7 +49,6 @@ OF_PREDICTOR = np.dtype(
         ("failed_rows", "<f8"),
         ("shadow_rows", "<f8"),
         ("copies_lost", "<f8"),
-        ("evictions", "<f8"),
         # How it is, not what it has come to.
         ("waiting_rows", "<f8"),
         ("wait_s", "<f8"),
@@ -62,6 +61,7 @@ OF_WORKER = np.dtype(
         ("turned_away", "<f8", (len(CODES),)),
         ("connected", "<f8"),
         ("restarts", "<f8"),
+        ("evictions", "<f8"),
         ("log_written", "<f8"),
         ("log_dropped", "<f8"),
         ("log_lost", "<f8"),
