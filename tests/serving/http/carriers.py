@@ -113,6 +113,14 @@ def read_all(connection: socket.socket) -> bytes:
     return received
 
 
+def read_bytes(connection: socket.socket, count: int) -> None:
+    """So many, whatever they are."""
+    while count:
+        piece = connection.recv(min(count, 1 << 16))
+        assert piece
+        count -= len(piece)
+
+
 def read_some(connection: socket.socket, count: int) -> list[Answer]:
     """So many responses of an open connection."""
     received = b""

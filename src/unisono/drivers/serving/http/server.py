@@ -39,6 +39,10 @@ class HttpServer:
         """How many are open."""
         return len(self._connections)
 
+    def limit(self, limits: Http) -> None:
+        """Other limits, for connections that come from now on."""
+        self._connections.limits = limits
+
     async def start(self, sockets: Sequence[socket]) -> None:
         """Accept connections on listening sockets, which are closed with the server.
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from unisono.spec.errors import StoreError
+from unisono.drivers.serving.settings import Http
+from unisono.spec.errors import InputError, StoreError
+
+
+def tls_of(limits: Http, root: Path) -> ssl.SSLContext | None:
+    """How the settings let connections be encrypted; None: not at all. Raises InputError, StoreError.
+
+    root: folder that the files are relative to.
+    """
+    if bool(limits.certificate) != bool(limits.key):
+        seen = "a certificate without a key" if limits.certificate else "a key without a certificate"
+        raise InputError(f"[serve.http]: {seen}; allowed: both, or neither; add the other")
+    return context_of(root / limits.certificate, root / limits.key) if limits.certificate else None
 
 
 def context_of(certificate: Path, key: Path) -> ssl.SSLContext:
