@@ -43,7 +43,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @dataclass
 class Fake:
-    """Answers ten times the first value of each row.
+    """Answers `factor` times the first value of each row.
 
     failing: rows that it fails on.
     gate:    what it waits for before it answers.
@@ -51,6 +51,7 @@ class Fake:
     """
 
     id: str = "one"
+    factor: float = 10.0
     failing: frozenset[float] = frozenset()
     gate: threading.Event | None = None
     size_bytes: int = 1000
@@ -73,7 +74,7 @@ class Fake:
             assert self.gate.wait(PATIENCE_S)
         if self.failing & set(values):
             raise ValueError("a bad row")
-        return {"prediction": 10.0 * np.array(values)}
+        return {"prediction": self.factor * np.array(values)}
 
     def stop(self) -> None:
         self.stopped += 1

@@ -28,7 +28,7 @@ def plan_of(name: str) -> OnlinePlan:
 
 @dataclass
 class Library:
-    """Loads versions by the name of their folder: `PREDICTOR-ID`.
+    """Loads versions by the name of their folder: `PREDICTOR-ID`. Version v7 answers seven times the amount.
 
     root:   where their folders are.
     broken: why some cannot be loaded.
@@ -52,7 +52,9 @@ class Library:
         if path.name in self.broken:
             raise self.broken[path.name]
         size_bytes = self.sizes.get(path.name, 1000)
-        made = Fake(path.name.partition("-")[2], size_bytes=size_bytes, timings=[(1, QUICK)])
+        version = path.name.partition("-")[2]
+        factor = float(version[1:]) if version[0] == "v" else 10.0
+        made = Fake(version, factor, size_bytes=size_bytes, timings=[(1, QUICK)])
         self.given[path.name] = made
         return made
 
