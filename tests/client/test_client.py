@@ -177,6 +177,24 @@ def test_many_rows_go_in_pieces_and_come_back_in_order() -> None:
     assert ask(answer_rows, rows=pa.table({"row": pa.array([], pa.int64())}))[0] == []
 
 
+def test_features_are_numbers_also_those_that_json_has_not() -> None:
+    one = {"a": 1.5, "b": None, "c": "NaN", "d": "-Infinity"}
+    time = "2026-01-01T00:00:00Z"
+    script = (
+        reply(200, {"features": one, "position": 7, "time": time}),
+        reply(200, {"features": [one, one], "position": 7, "times": [time, time]}),
+        reply(200, {"features": {"a": "text"}, "position": 7, "time": time}),
+    )
+    with scripted(*script) as server, un.Client(server.address) as client:
+        found = client.features("delay", ROW)
+        assert repr(found.values) == repr({"a": 1.5, "b": None, "c": float("nan"), "d": float("-inf")})
+        assert (found.position, found.time) == (7, datetime(2026, 1, 1, tzinfo=UTC))
+        assert repr(client.features("delay", [ROW, ROW])) == repr([found, found])
+        with pytest.raises(FailedError, match="features delay: not an answer of unisono's server"):
+            client.features("delay", ROW)
+        assert {asked.line for asked in server.asked} == {"POST /features/delay HTTP/1.1"}
+
+
 def test_the_versions_of_the_server_are_listed() -> None:
     listed = [{"name": "delay", "version": "v1", "state": "READY", "reason": ""}]
     with scripted(reply(200, listed)) as server, un.Client(server.address) as client:

@@ -68,7 +68,7 @@ def new(
     """Make a token, and show it once.
 
     As soon as there is a token, the server answers nobody without one, /health aside: read lets its bearer see
-    metadata, features and metrics, predict ask for predictions, admin load, unload and roll back. A server that runs
+    metadata and metrics, predict ask for predictions and features, admin load, unload and roll back. A server that runs
     takes it in within seconds. What is kept cannot be turned back into the token: whoever loses it needs a new one.
     Send it as the header `Authorization: Bearer TOKEN`, and over TLS wherever others could listen.
     """

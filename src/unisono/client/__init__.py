@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from unisono.client.answers import Answer, Version
+from unisono.client.answers import Answer, Features, Version
 from unisono.client.asynchronous import AsyncClient
 from unisono.client.errors import (
     BusyError,
@@ -29,6 +29,7 @@ __all__ = [
     "Client",
     "DeniedError",
     "FailedError",
+    "Features",
     "LateError",
     "RefusedError",
     "UnreachableError",

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import monotonic
 from types import TracebackType
-from typing import Self, overload
+from typing import Self, TypeVar, overload
 from urllib.parse import quote
 
-from unisono.client.answers import Answer, Predictions, Version, decoded
+from unisono.client.answers import (
+    Answer,
+    Features,
+    Version,
+    answer_of,
+    answers_of,
+    decoded,
+    features_of,
+    features_of_rows,
+)
 from unisono.client.errors import BusyError, CallError, LateError, UnreachableError, error_of
 from unisono.client.retrying import Budget, Patience
 from unisono.client.rows import Row, Rows, body_of, pieces
 from unisono.client.transport import LostError, Reply, Transport
 from unisono.spec.errors import InputError
+
+T = TypeVar("T")
 
 TIMEOUT_S = 10.0
 PIECE_ROWS = 1000
@@ -84,16 +95,21 @@ class AsyncClient:
 
         Returns the answer to one row, or a list of them in the order of the rows. Raises CallError, InputError.
         """
-        what = f"predict {name}"
         path = f"/predict/{quote(name, safe='')}" + (f"?version={quote(version, safe='')}" if version else "")
-        until_s = self._until(timeout_s)
-        if isinstance(rows, Mapping):
-            return decoded(await self._call("POST", path, body_of(rows, what), what, until_s), Answer, what)
-        answers: list[Answer] = []
-        for piece in pieces(rows, PIECE_ROWS, what):
-            found = decoded(await self._call("POST", path, body_of(piece, what), what, until_s), Predictions, what)
-            answers += found.answers()
-        return answers
+        return await self._ask(path, rows, f"predict {name}", timeout_s, answer_of, answers_of)
+
+    @overload
+    async def features(self, name: str, rows: Row, *, timeout_s: float | None = ...) -> Features: ...
+
+    @overload
+    async def features(self, name: str, rows: Rows, *, timeout_s: float | None = ...) -> list[Features]: ...
+
+    async def features(
+        self, name: str, rows: Row | Rows, *, timeout_s: float | None = None
+    ) -> Features | list[Features]:
+        """What a predictor's model would see; arguments, order and errors are those of `predict`."""
+        path = f"/features/{quote(name, safe='')}"
+        return await self._ask(path, rows, f"features {name}", timeout_s, features_of, features_of_rows)
 
     async def models(self, *, timeout_s: float | None = None) -> list[Version]:
         """The versions that the server has. Raises CallError."""
@@ -109,6 +125,24 @@ class AsyncClient:
         except (BusyError, UnreachableError, TimeoutError):
             return False
         return True
+
+    async def _ask(
+        self,
+        path: str,
+        rows: Row | Rows,
+        what: str,
+        timeout_s: float | None,
+        one: Callable[[bytes, str], T],
+        some: Callable[[bytes, str], list[T]],
+    ) -> T | list[T]:
+        """What one row, or each of several, is answered; one, some: read an answer."""
+        until_s = self._until(timeout_s)
+        if isinstance(rows, Mapping):
+            return one(await self._call("POST", path, body_of(rows, what), what, until_s), what)
+        answers: list[T] = []
+        for piece in pieces(rows, PIECE_ROWS, what):
+            answers += some(await self._call("POST", path, body_of(piece, what), what, until_s), what)
+        return answers
 
     def _until(self, timeout_s: float | None) -> float:
         given_s = self._timeout_s if timeout_s is None else timeout_s

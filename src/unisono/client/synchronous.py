@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
-from unisono.client.answers import Answer, Version
+from unisono.client.answers import Answer, Features, Version
 from unisono.client.asynchronous import TIMEOUT_S, AsyncClient
 from unisono.client.retrying import Budget
 from unisono.client.rows import Row, Rows
@@ -88,6 +88,18 @@ class Client:
         call: Coroutine[Any, Any, Any] = self._client.predict(name, rows, version=version, timeout_s=timeout_s)
         answer: Answer | list[Answer] = self._run(call)
         return answer
+
+    @overload
+    def features(self, name: str, rows: Row, *, timeout_s: float | None = ...) -> Features: ...
+
+    @overload
+    def features(self, name: str, rows: Rows, *, timeout_s: float | None = ...) -> list[Features]: ...
+
+    def features(self, name: str, rows: Row | Rows, *, timeout_s: float | None = None) -> Features | list[Features]:
+        """What a predictor's model would see; arguments, order and errors are those of `predict`."""
+        call: Coroutine[Any, Any, Any] = self._client.features(name, rows, timeout_s=timeout_s)
+        features: Features | list[Features] = self._run(call)
+        return features
 
     def models(self, *, timeout_s: float | None = None) -> list[Version]:
         """The versions that the server has. Raises CallError."""

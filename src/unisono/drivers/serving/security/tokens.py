@@ -19,7 +19,7 @@ from msgspec import Meta
 
 Action = Literal["read", "predict", "admin"]
 ACTIONS: tuple[Action, ...] = ("read", "predict", "admin")
-"""What a token can allow: metadata, features and metrics; predictions; loading, unloading and settings."""
+"""What a token can allow: metadata and metrics; predictions and features; loading, unloading and settings."""
 
 EVERY_MODEL = "*"
 MOST_TOKENS = 4096
