@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -17,12 +17,13 @@ from tests.serving.operations.answers import answered, outputs
 from unisono.drivers.serving.calls import Call
 from unisono.drivers.serving.exchange import Request, Response
 from unisono.drivers.serving.handlers.metrics import MetricsHandler
-from unisono.drivers.serving.operations.exposition import Exposition, State
+from unisono.drivers.serving.operations.exposition import Exposition
 from unisono.drivers.serving.operations.metrics import BatchCounter, Load, Memory, MemoryCounter, RequestCounter
 from unisono.drivers.serving.operations.tallies import KEPT_VERSIONS, open_tally, read_tally, sum_up
 from unisono.drivers.serving.refusals import RefusalError
 from unisono.drivers.serving.security.gate import Gate, OpenGate
 from unisono.spec.errors import ModelError, StateError
+from unisono.store.states import NEW, Commit, Snapshot
 
 NAMES = ["risk", "late"]
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -39,13 +40,28 @@ def told(counter: RequestCounter, status: int, call: Call | None = None, path: s
     counter.answered("predict", request, Response(status), call, "v1" if status == 200 else "")
 
 
-def states() -> Mapping[str, State]:
-    return {"risk": State(7, 1_700_000_000_000_000)}
+@dataclass(frozen=True)
+class States:
+    """At one place in the log, or broken."""
+
+    last_commit: Commit | None
+
+    def snapshot(self) -> Snapshot:
+        raise AssertionError
+
+    @property
+    def last(self) -> Commit:
+        if self.last_commit is None:
+            raise StateError("the state cannot be read; start over")
+        return self.last_commit
+
+
+STATES = {"risk": States(Commit(1, 7, 1_700_000_000_000_000, 0)), "late": States(None), "free": States(NEW)}
 
 
 def scraped(folder: Path) -> Samples:
     """Every sample, as Prometheus' own parser reads it."""
-    text = Exposition(folder, states).render("")[0].decode()
+    text = Exposition(folder, STATES).render("")[0].decode()
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in parse_text(text)
@@ -124,11 +140,11 @@ def test_of_many_versions_those_that_came_last_are_counted_apart(tmp_path: Path)
 
 
 def test_how_predictors_are_doing_is_summed_over_workers_but_for_the_wait(tmp_path: Path) -> None:
-    memory = Memory(2, [Load("risk", 3, 0.5, 1, 1000, copies_lost=1), Load("late", 0, 0.0, 0, 0)])
+    memory = Memory(2, 1, [Load("risk", 3, 0.5, 1, 1000), Load("late", 0, 0.0, 0, 0)])
     counters = [MemoryCounter(open_tally(tmp_path, slot, NAMES), lambda: memory) for slot in "01"]
     for counter in counters:
         counter.tick()
-    memory = Memory(5, [Load("risk", 1, 0.25, 1, 1000, copies_lost=1)])
+    memory = Memory(5, 1, [Load("risk", 1, 0.25, 1, 1000)])
     counters[0].tick()
     samples = scraped(tmp_path)
     assert value(samples, "waiting_rows", predictor="risk") == 4
@@ -136,9 +152,12 @@ def test_how_predictors_are_doing_is_summed_over_workers_but_for_the_wait(tmp_pa
     assert value(samples, "loaded_versions", predictor="risk") == 2
     assert value(samples, "loaded_bytes", predictor="risk") == 2000
     assert value(samples, "evictions_total") == 7
-    assert value(samples, "shadow_copies_lost_total", predictor="risk") == 2
+    assert value(samples, "shadow_copies_lost_total") == 2
     assert value(samples, "state_position", predictor="risk") == 7
     assert value(samples, "state_lag_seconds", predictor="risk") > 0
+    assert value(samples, "state_position", predictor="free") == 0
+    of_states = {labels for name, labels in samples if name.startswith("unisono_state_")}
+    assert of_states == {frozenset({("predictor", "risk")}), frozenset({("predictor", "free")})}
 
 
 def test_counts_outlive_the_worker_and_how_it_was_does_not(tmp_path: Path) -> None:
@@ -148,7 +167,7 @@ def test_counts_outlive_the_worker_and_how_it_was_does_not(tmp_path: Path) -> No
     counter.connected(1)
     counter.turned_away("body_too_large")
     counter.tick()
-    MemoryCounter(tally, lambda: Memory(0, [Load("late", 9, 1.0, 1, 5)])).tick()
+    MemoryCounter(tally, lambda: Memory(0, 0, [Load("late", 9, 1.0, 1, 5)])).tick()
     tally.count("log_dropped", 64)
     tally.count("restarts", 1)
     successor = open_tally(tmp_path, "0", ["new", *NAMES])
@@ -165,10 +184,10 @@ def test_counts_outlive_the_worker_and_how_it_was_does_not(tmp_path: Path) -> No
 
 def test_a_file_of_another_release_is_not_read(tmp_path: Path) -> None:
     open_tally(tmp_path, "0", NAMES)
-    content = (tmp_path / "0").read_bytes()
-    (tmp_path / "1").write_bytes(b"\0\0\0\0" + content[4:])
-    (tmp_path / "2").write_bytes(b"")
-    assert read_tally(tmp_path / "1") is None and read_tally(tmp_path / "2") is None
+    content = (tmp_path / "0.tally").read_bytes()
+    (tmp_path / "1.tally").write_bytes(b"\0\0\0\0" + content[4:])
+    (tmp_path / "2.tally").write_bytes(b"")
+    assert read_tally(tmp_path / "1.tally") is None and read_tally(tmp_path / "2.tally") is None
     assert sum_up(tmp_path)[0].names == (*NAMES, "")
 
 
@@ -180,7 +199,7 @@ def test_both_formats_are_sound_and_openmetrics_is_given_to_who_wants_it(tmp_pat
     counter.turned_away("headers_too_large")
     counter.tick()
     batches.tick()
-    exposition = Exposition(tmp_path, states)
+    exposition = Exposition(tmp_path, STATES)
     text, content_type = exposition.render("text/plain")
     assert content_type.startswith("text/plain; version=0.0.4")
     names = {family.name for family in parse_text(text.decode())}
@@ -208,7 +227,7 @@ def ask(handler: MetricsHandler, method: str = "GET", path: str = "/metrics") ->
 
 def test_metrics_are_given_to_who_may_read(tmp_path: Path) -> None:
     open_tally(tmp_path, "0", NAMES)
-    exposition = Exposition(tmp_path, states)
+    exposition = Exposition(tmp_path, STATES)
     response = ask(MetricsHandler(exposition.render, OpenGate()))
     assert response.status == 200 and b'unisono_state_position{predictor="risk"} 7.0' in response.body
     assert dict(response.headers)[b"content-type"].startswith(b"text/plain; version=0.0.4")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 from time import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -25,27 +26,15 @@ from unisono.drivers.serving.operations.tallies import (
     Tally,
     sum_up,
 )
+from unisono.drivers.serving.readiness import Positioned
 from unisono.drivers.serving.refusals import CODES
-
-
-class State(NamedTuple):
-    """What a predictor's state is at.
-
-    position: of the log.
-    time:     microseconds since 1970, UTC: the log's time there.
-    """
-
-    position: int
-    time: int
-
-
-States = Callable[[], Mapping[str, State]]
+from unisono.spec.errors import UnisonoError
+from unisono.store.states import NEW
 
 _OF_PREDICTOR: Sequence[tuple[type[Metric], str, str, str]] = (
     (CounterMetricFamily, "rows", "rows", "Rows that were answered"),
     (CounterMetricFamily, "failed_rows", "failed_rows", "Rows that the model failed on"),
     (CounterMetricFamily, "shadow_rows", "shadow_rows", "Rows that shadows answered; nobody was given the answers"),
-    (CounterMetricFamily, "copies_lost", "shadow_copies_lost", "Copies for shadows that there was no room for"),
     (GaugeMetricFamily, "waiting_rows", "waiting_rows", "Rows that wait for a model"),
     (GaugeMetricFamily, "wait_s", "expected_wait_seconds", "How long a request that came now would wait, at most"),
     (GaugeMetricFamily, "versions", "loaded_versions", "Versions in memory, over all workers"),
@@ -55,6 +44,7 @@ _OF_WORKER: Sequence[tuple[type[Metric], str, str, str]] = (
     (GaugeMetricFamily, "workers", "workers", "Workers that run"),
     (CounterMetricFamily, "restarts", "worker_restarts", "Workers that ended and were started again"),
     (CounterMetricFamily, "evictions", "evictions", "Versions that had to leave the memory"),
+    (CounterMetricFamily, "copies_lost", "shadow_copies_lost", "Copies for shadows that there was no room for"),
     (GaugeMetricFamily, "connections", "connections", "Connections that are open"),
     (CounterMetricFamily, "connected", "connections_opened", "Connections that were opened"),
     (CounterMetricFamily, "access_dropped", "access_log_lines_dropped", "Lines of the access log that had no room"),
@@ -66,10 +56,10 @@ class Exposition(Collector):
     """Sums the files of all workers each time it is asked.
 
     folder: with the workers' tallies.
-    states: where each predictor's state is.
+    states: of each predictor.
     """
 
-    def __init__(self, folder: Path, states: States) -> None:
+    def __init__(self, folder: Path, states: Mapping[str, Positioned]) -> None:
         self._folder = folder
         self._states = states
         self._registry = CollectorRegistry(auto_describe=False)
@@ -103,9 +93,12 @@ class Exposition(Collector):
         )
         lag = GaugeMetricFamily("unisono_state_lag_seconds", "Age of the last event in a state", None, ["predictor"])
         now = time()
-        for name, state in self._states().items():
-            position.add_metric([name], state.position)
-            lag.add_metric([name], now - state.time / 1e6)
+        for name, states in self._states.items():
+            with suppress(UnisonoError):  # of states that cannot be read nothing is known; readiness says why
+                commit = states.last
+                position.add_metric([name], commit.position)
+                if commit != NEW:
+                    lag.add_metric([name], now - commit.time / 1e6)
         yield from (position, lag)
 
 

@@ -170,7 +170,6 @@ class Load(NamedTuple):
 
     waiting_rows: rows that wait, and wait_s: for how long one that came now would.
     versions:     how many are loaded, and size_bytes: what they take.
-    copies_lost:  copies for shadows that there was no room for, since the worker started.
     """
 
     predictor: str
@@ -178,17 +177,18 @@ class Load(NamedTuple):
     wait_s: float
     versions: int
     size_bytes: int
-    copies_lost: int = 0
 
 
 class Memory(NamedTuple):
     """What a worker has loaded.
 
-    evictions: versions that had to leave since it started.
-    loads:     of all predictors.
+    evictions:   versions that had to leave since it started.
+    copies_lost: copies for shadows that there was no room for, since it started.
+    loads:       of all predictors.
     """
 
     evictions: int
+    copies_lost: int
     loads: Sequence[Load]
 
 
@@ -203,17 +203,15 @@ class MemoryCounter:
         self._tally = tally
         self._places = {name: place for place, name in enumerate(tally.names)}
         self._memory = memory
-        self._evictions = 0
-        self._copies_lost: dict[str, int] = {}
+        self._before = Memory(0, 0, ())
 
     def tick(self) -> None:
         """To be called about once a second."""
-        memory = self._memory()
-        self._tally.count("evictions", memory.evictions - self._evictions)
-        self._evictions = memory.evictions
+        memory, before = self._memory(), self._before
+        self._before = memory
+        self._tally.count("evictions", memory.evictions - before.evictions)
+        self._tally.count("copies_lost", memory.copies_lost - before.copies_lost)
         for load in memory.loads:
             record = self._tally.predictors[self._places[load.predictor]]
             record["waiting_rows"], record["wait_s"] = load.waiting_rows, load.wait_s
             record["versions"], record["size_bytes"] = load.versions, load.size_bytes
-            record["copies_lost"] += load.copies_lost - self._copies_lost.get(load.predictor, 0)
-            self._copies_lost[load.predictor] = load.copies_lost

@@ -48,7 +48,6 @@ OF_PREDICTOR = np.dtype(
         ("version_rows", "<f8", (KEPT_VERSIONS,)),
         ("failed_rows", "<f8"),
         ("shadow_rows", "<f8"),
-        ("copies_lost", "<f8"),
         # How it is, not what it has come to.
         ("waiting_rows", "<f8"),
         ("wait_s", "<f8"),
@@ -62,6 +61,7 @@ OF_WORKER = np.dtype(
         ("connected", "<f8"),
         ("restarts", "<f8"),
         ("evictions", "<f8"),
+        ("copies_lost", "<f8"),
         ("log_written", "<f8"),
         ("log_dropped", "<f8"),
         ("log_lost", "<f8"),
@@ -75,6 +75,7 @@ GAUGES = ("waiting_rows", "wait_s", "versions", "size_bytes", "connections", "wo
 """What is no count, and begins anew with a process."""
 
 _ID = "S40"
+_SUFFIX = ".tally"
 _HEAD = struct.Struct("<II")
 _MAGIC = crc32(repr((OF_PREDICTOR.descr, OF_WORKER.descr, STATUSES, PROTOCOLS, tuple(CODES), TIMED)).encode())
 
@@ -128,8 +129,8 @@ def open_tally(folder: Path, slot: str, predictors: Sequence[str]) -> Tally:
     packed = msgspec.msgpack.encode(names)
     packed += bytes(-(len(packed) + _HEAD.size) % 8)
     size = _HEAD.size + len(packed) + len(names) * OF_PREDICTOR.itemsize + OF_WORKER.itemsize
-    path, before = folder / slot, read_tally(folder / slot)
-    partial = folder / f".{slot}.{os.getpid()}"
+    path = folder / f"{slot}{_SUFFIX}"
+    before, partial = read_tally(path), folder / f".{slot}.{os.getpid()}"
     with partial.open("w+b") as file:
         file.truncate(size + len(names) * KEPT_VERSIONS * np.dtype(_ID).itemsize)
         memory = mmap.mmap(file.fileno(), 0)
@@ -156,7 +157,7 @@ def read_tally(path: Path) -> Tally | None:
 
 def sum_up(folder: Path) -> tuple[Tally, Mapping[tuple[str, str], float]]:
     """The counts of all workers together, and rows by predictor and version. Of waits the longest counts."""
-    read = [tally for tally in map(read_tally, sorted(folder.glob("[!.]*"))) if tally is not None]
+    read = [tally for tally in map(read_tally, sorted(folder.glob(f"*{_SUFFIX}"))) if tally is not None]
     names = list(dict.fromkeys(name for tally in read for name in tally.names))
     total = Tally(names, bytearray(_bytes(len(names))), 0)
     numbers, waits = _numbers(total.predictors), np.zeros(len(names))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -196,6 +196,11 @@ class ChangingPredictor:
             return f"{self.plan.name}: its model hangs"
         return champion.reason if champion.state == "FAILED" else ""
 
+    @property
+    def slots(self) -> Collection[Slot]:
+        """Its versions, in memory or not."""
+        return self._route.slots.values()
+
     def states(self) -> list[ModelState]:
         """Of its versions, the champion first; one that could not take its place, too."""
         route = self._route
@@ -264,6 +269,11 @@ class ChangingCatalogue(Catalogue):
     def reasons(self) -> dict[str, str]:
         """Predictor -> why it cannot answer; "" if it can."""
         return {name: one.reason for name, one in self._predictors.items()}
+
+    @property
+    def slots(self) -> Mapping[str, Collection[Slot]]:
+        """Predictor -> its versions, in memory or not."""
+        return {name: one.slots for name, one in self._predictors.items()}
 
     def states(self) -> list[ModelState]:
         """Of all versions, predictor by predictor, champions first."""
