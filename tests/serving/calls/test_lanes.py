@@ -7,11 +7,13 @@ import math
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from tests.serving.calls.fakes import QUICK, SLOW, Fake, Seen, ask, call_of, in_loop, lane_of, until, values
+from unisono.drivers.scores import Matrix, Outputs, Row
 from unisono.drivers.serving.calls import Answered, Call, Outcome
 from unisono.drivers.serving.lane import COPIED_ROWS, Lane
 from unisono.drivers.serving.lanes import Bounds, Lanes
@@ -280,6 +282,43 @@ async def test_a_model_that_hangs_is_given_up_and_comes_back_when_it_returns(cap
     gate.set()
     await until(lambda: not lane.is_stuck)
     assert values(await ask(lanes, lane, 5.0)) == [50.0]
+
+
+class Endless(Fake):
+    """Runs for ever on row 13, unless it is stopped: as a graph with a loop does."""
+
+    def score(self, rows: Sequence[Row], features: Matrix) -> Outputs:
+        stops = self.stopped
+        while any(row[0] == 13.0 for row in rows):
+            if self.stopped > stops:
+                raise RuntimeError("terminated")
+            threading.Event().wait(0.001)
+        return super().score(rows, features)
+
+
+@in_loop
+async def test_a_quick_model_that_hangs_on_one_request_is_moved_off_the_loop(caplog: pytest.LogCaptureFixture) -> None:
+    fake, lanes = Endless(), Lanes(Bounds(model_s=0.2))
+    lane, other = lane_of(fake, cap=1), lane_of(Fake())
+    hanging, behind = ask(lanes, lane, 13.0), ask(lanes, other, 1.0)
+    assert values(await behind) == [10.0]
+    assert code(await hanging) == "deadline_exceeded"
+    await until(lambda: not lane.is_stuck)
+    assert values(await ask(lanes, lane, 2.0)) == [20.0]
+    assert fake.stopped == 2
+    assert threading.get_ident() not in fake.threads
+    assert "hung on the loop; it has a thread from now on" in caplog.text
+
+
+@in_loop
+async def test_who_was_in_a_batch_with_a_request_that_hangs_is_told_with_it_and_the_lane_comes_back() -> None:
+    fake, lanes = Endless(), Lanes(Bounds(model_s=0.2))
+    lane = lane_of(fake, row_s=SLOW)
+    outcomes = await asyncio.gather(*(ask(lanes, lane, row) for row in (1.0, 13.0, 2.0)))
+    assert [code(one) for one in outcomes] == ["deadline_exceeded"] * 3
+    await until(lambda: not lane.is_stuck)
+    assert fake.stopped == 1  # the others are not tried one by one: nobody waits for them
+    assert values(await ask(lanes, lane, 2.0)) == [20.0]
 
 
 def test_a_model_that_hangs_keeps_no_process_alive() -> None:

@@ -48,6 +48,15 @@ def test_callers_with_many_rows_each_are_batched_too() -> None:
     assert pace.cap >= 16
 
 
+def test_what_is_not_trusted_never_fits_the_loop_again() -> None:
+    pace = Pace()
+    pace.observe(1, 10e-6)
+    assert pace.fits_loop(1)
+    pace.distrust()
+    pace.observe(1, 10e-6)
+    assert not pace.fits_loop(1)
+
+
 def test_what_is_not_known_takes_no_time_and_is_no_work_for_the_loop() -> None:
     pace = Pace()
     assert (pace.seconds(1000), pace.is_quick, pace.fits_loop(1)) == (0.0, False, False)

@@ -31,6 +31,7 @@ class Batch:
     refused: the others, and why.
     outputs: of all rows, one after the other; None if the rows cannot be answered together.
     alone:   then: what came of each call by itself.
+    is_stopped: whether its model was made to stop, since it hung on the loop.
     size:    how many rows the model was asked.
     model_s: what the model took.
     """
@@ -43,6 +44,7 @@ class Batch:
     refused: list[tuple[Call, Exception]] = field(default_factory=list)
     outputs: Outputs | None = None
     alone: list[Outputs | Exception] = field(default_factory=list)
+    is_stopped: bool = False
     size: int = 0
     model_s: float = 0.0
 
@@ -77,17 +79,27 @@ class Batch:
             call.spent_s[2] = each_s
 
     def run(self) -> None:
-        """Ask the model, on any thread. One call's rows that it fails on do not cost the others their answers."""
+        """Ask the model, on any thread. One call's rows that it fails on do not cost the others their answers.
+
+        If it was made to stop there are no outputs, and it may be run again elsewhere.
+        """
         if not self.calls:
             return
+        self.is_stopped = False
         began_s = perf_counter()
         try:
             rows = self.rows
             self.size = len(rows)
             self.outputs = self._score(rows, self.features)
         except Exception as error:
-            self.alone = [error] if len(self.calls) == 1 else [self._alone(one) for one in self.known]
+            if not self.is_stopped:
+                self.alone = [error] if len(self.calls) == 1 else self._each_alone(error)
         self.model_s = perf_counter() - began_s
+
+    def _each_alone(self, error: Exception) -> list[Outputs | Exception]:
+        """What comes of each call by itself; of one that is over, the error: it may be what the model hung on."""
+        pairs = zip(self.calls, self.known, strict=True)
+        return [error if call.is_over else self._alone(known) for call, known in pairs]
 
     def _alone(self, known: Known) -> Outputs | Exception:
         try:

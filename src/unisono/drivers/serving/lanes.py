@@ -22,6 +22,7 @@ from unisono.drivers.serving.pace import MOST_ROWS
 from unisono.drivers.serving.refusals import RefusalError
 from unisono.drivers.serving.runs import Run, run_of
 from unisono.drivers.serving.threads import Threads
+from unisono.drivers.serving.watchdog import Watchdog
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -71,11 +72,13 @@ class Lanes:
         self._unloaded: set[Lane] = set()  # where calls wait
         self._look: asyncio.TimerHandle | None = None
         self._drained: list[asyncio.Future[None]] = []
+        self._watchdog = Watchdog()
         self._threads = Threads("model")
         self._threads_late = Threads("shadow", idle=1, nice=10)
 
     @cached_property
     def _loop(self) -> asyncio.AbstractEventLoop:
+        self._watchdog.watch()
         return asyncio.get_running_loop()
 
     # Coming in --------------------------------------------------------------------------------------------------------
@@ -197,10 +200,21 @@ class Lanes:
         if rows <= MOST_ROWS:
             batch.look_up()
         if lane.pace.fits_loop(rows):
-            batch.run()
-            self._finish(lane, batch)
+            self._run_here(lane, batch)
         else:
             self._run_in_thread(lane, batch)
+
+    def _run_here(self, lane: Lane, batch: Batch) -> None:
+        watchdog = self._watchdog
+        watchdog.batch = batch
+        batch.run()
+        watchdog.batch = None
+        if not batch.is_stopped or batch.has_run:
+            self._finish(lane, batch)
+            return
+        _LOGGER.error("%s: its model hung on the loop; it has a thread from now on", lane.predictor)
+        lane.pace.distrust()
+        self._run_in_thread(lane, batch)
 
     def _go_on(self, lane: Lane) -> None:
         """What comes next for a lane."""

@@ -23,11 +23,12 @@ class Pace:
     rises, and never lets a batch take so long that others wait noticeably.
     """
 
-    __slots__ = ("_each_s", "_row_s", "_seen", "cap", "is_quick")
+    __slots__ = ("_each_s", "_is_trusted", "_row_s", "_seen", "cap", "is_quick")
 
     def __init__(self) -> None:
         self.cap = 1
         self.is_quick = False  # whether a single row is answered so fast that the loop may wait for it
+        self._is_trusted = True
         self._each_s = 0.0  # seconds a row in the last batch
         self._row_s = [0.0] * (_SIZES + 1)  # and, on average, in batches of 2**n rows or a bit more
         self._seen = [0] * (_SIZES + 1)
@@ -40,7 +41,7 @@ class Pace:
         self._row_s[size] = known + _WEIGHT * (each - known) if self._seen[size] else each
         self._seen[size] += 1
         if not size or not self._seen[0]:
-            self.is_quick = self._row_s[size] * (1 << size) < QUICK_S
+            self.is_quick = self._is_trusted and self._row_s[size] * (1 << size) < QUICK_S
         if size >= self.cap.bit_length() - 1:
             self._judge_cap(size)
 
@@ -55,6 +56,10 @@ class Pace:
                 self._row_s[size + 1] *= _FORGET  # it was no better, and is tried again some day
             else:
                 self.cap *= 2
+
+    def distrust(self) -> None:
+        """Never let the loop wait for it again."""
+        self.is_quick, self._is_trusted = False, False
 
     def fits_loop(self, rows: int) -> bool:
         """Whether the loop may wait for so many rows."""
