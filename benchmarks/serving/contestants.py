@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from benchmarks.harness import ROOT
 from benchmarks.serving.environments import python_of
-from benchmarks.serving.workload import KEYED, WIDE, Files, Form
+from benchmarks.serving.workload import KEYED, PREDICTOR, WIDE, Files, Form
 
 _PEERS = "benchmarks.serving.peers"
 _MLSERVER = Path(__file__).parent / "peers" / "mlserver"
@@ -63,16 +63,16 @@ class Contestant:
         return shared | {name: near.get(value, value) for name, value in self.variables.items()}
 
 
-def _unisono(name: str, project: str, form: Form) -> Contestant:
+def unisono(name: str, project: str, *, timeout_ms: int = 5000) -> Contestant:
     """As users run it; a deadline comes with each request."""
     return Contestant(
         name,
-        ("unisono", "serve", "--project", "{PROJECT}", "--port", "{PORT}"),
-        f"/predict/{project}",
-        form,
+        ("unisono", "serve", "--project", "{PROJECT}", "--workers", "1", "--port", "{PORT}"),
+        f"/predict/{PREDICTOR[project]}",
+        "keyed" if project == KEYED else "named",
         answer=lambda found: found["prediction"]["probability"],
         project=project,
-        headers=("x-timeout-ms=5000",),
+        headers=(f"x-timeout-ms={timeout_ms}",),
     )
 
 
@@ -86,8 +86,8 @@ OURS, WITH_FEATURES, HELLO = "unisono", "unisono, 15 features looked up", "hello
 CONTESTANTS: Final = {
     one.name: one
     for one in (
-        _unisono(OURS, WIDE, "named"),
-        _unisono(WITH_FEATURES, KEYED, "keyed"),
+        unisono(OURS, WIDE),
+        unisono(WITH_FEATURES, KEYED),
         Contestant(HELLO, (f"{_PEERS}.hello",), "/", environment="fastapi"),
         Contestant("fastapi", (f"{_PEERS}.fastapi_server",), "/predict", "named", environment="fastapi"),
         Contestant("mosec", (f"{_PEERS}.mosec_server",), "/inference", "named", environment="mosec"),

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 import unisono as un
 from benchmarks.generate import SEED, draw_keys, instants
-from benchmarks.scores import COLUMNS, DEFINITIONS, LEAVES, PREDICTOR, TREES
-from benchmarks.serving.workload import CONFIG, FORMS, KEY, KEYED, ROWS, WIDE, Files, Form
+from benchmarks.scores import COLUMNS, DEFINITIONS, LEAVES, TREES
+from benchmarks.serving.workload import FORMS, KEY, KEYED, ROWS, SLOW, SWITCHED, WIDE, Files, Form, configure
 from benchmarks.workload import HOUR_US
 from unisono.drivers.project import Project
 from unisono.models.importers import import_model
@@ -32,6 +32,7 @@ EVENTS, KEYS = 200_000, 4_000
 END_US = 2_500_000_000_000_000  # 2049-03-22
 SPAN_US = 30 * 24 * HOUR_US
 TRAINING_ROWS, SAMPLE_ROWS = 50_000, 2_000
+SLOW_TREES, SLOW_TRAINING_ROWS = 10 * TREES, 5_000
 
 KEYED_DEFINITIONS = f"""
 import unisono as un
@@ -52,36 +53,36 @@ by_account = un.FeatureView(
 Matrix = NDArray[np.float64]
 
 
-def write_wide(files: Files, floats: Matrix) -> None:
-    assert PREDICTOR == WIDE
-    project = begin_project(files.project(WIDE), DEFINITIONS)
-    model = fitted(training_floats(), COLUMNS)
-    project.register(WIDE, model, sample=frame(training_floats()[:SAMPLE_ROWS]).with_columns(at(END_US)))
-    files.graph.write_bytes(import_model(model, inputs=project.ready(WIDE).inputs).graph)
+def write_wide(files: Files, name: str, models: Sequence[LGBMClassifier]) -> Project:
+    """A project over the request's floats; the last model's version is the champion."""
+    project = begin_project(files.project(name), DEFINITIONS)
+    sample = frame(training_floats()[:SAMPLE_ROWS]).with_columns(at(END_US))
+    for model in models:
+        project.register(WIDE, model, sample=sample)
     project.stream(WIDE)
-    write_expected(files, project, frame(floats))
+    return project
 
 
-def write_keyed(files: Files, floats: Matrix, keys: NDArray[np.int64]) -> None:
+def write_keyed(files: Files) -> Project:
+    """A project over these floats and window features."""
     project = begin_project(files.project(KEYED), KEYED_DEFINITIONS)
     write_events(project.root / "payments.parquet")
     (view,) = project.ready(KEYED).spec.features
-    rows = training_floats()[:SAMPLE_ROWS]
-    asked = frame(rows, draw_keys(np.random.default_rng([SEED, 7]), KEYS, SAMPLE_ROWS)).with_columns(at(END_US))
+    keys = draw_keys(np.random.default_rng([SEED, 7]), KEYS, SAMPLE_ROWS)
+    asked = frame(training_floats()[:SAMPLE_ROWS], keys).with_columns(at(END_US))
     sample = un.point_in_time([view], asked, {"payments": str(project.root / "payments.parquet")}, time="asked_at")
-    inputs = [*COLUMNS, *view.feature_names]
     known = sample.select(pl.col(view.feature_names).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
     again = np.resize(known, (TRAINING_ROWS, known.shape[1]))
-    model = fitted(np.hstack([training_floats(), again]), inputs)
+    model = fitted(np.hstack([training_floats(), again]), [*COLUMNS, *view.feature_names])
     project.register(KEYED, model, sample=sample)
     project.stream(KEYED)
-    write_expected(files, project, frame(floats, keys))
+    return project
 
 
 def begin_project(folder: Path, definitions: str) -> Project:
     folder.mkdir(parents=True)
     (folder / "definitions.py").write_text(definitions)
-    (folder / "unisono.toml").write_text(CONFIG[folder.name])
+    configure(folder)
     return un.load(folder)
 
 
@@ -99,11 +100,11 @@ def training_floats() -> Matrix:
     return np.random.default_rng(0).normal(size=(TRAINING_ROWS, len(COLUMNS)))
 
 
-def fitted(matrix: Matrix, names: Sequence[str]) -> LGBMClassifier:
-    """Learned from the first columns, with every other one as noise, and so in use too."""
-    noise = np.random.default_rng(1).normal(size=len(matrix))
+def fitted(matrix: Matrix, names: Sequence[str], *, trees: int = TREES, seed: int = 1) -> LGBMClassifier:
+    """Learned from the first columns; the others are noise, and in use all the same."""
+    noise = np.random.default_rng(seed).normal(size=len(matrix))
     label = matrix[:, :10].sum(axis=1) + np.sin(3 * matrix[:, 10]) + noise > 0
-    model = LGBMClassifier(n_estimators=TREES, num_leaves=LEAVES, verbose=-1, n_jobs=1)
+    model = LGBMClassifier(n_estimators=trees, num_leaves=LEAVES, verbose=-1, n_jobs=1)
     return model.fit(matrix, label, feature_name=list(names))
 
 
@@ -120,8 +121,12 @@ def at(time: int) -> pl.Expr:
 def write_expected(files: Files, project: Project, requests: pl.DataFrame) -> None:
     """By the batch driver."""
     (name,) = project.definitions.predictors
-    scored = project.predict(name, requests.with_columns(at(END_US)))
-    (files.folder / f"expected-{name}.json").write_text(json.dumps(scored["probability"].to_list()))
+    asked = requests.with_columns(at(END_US))
+    found = {
+        entry.version.id: project.predict(name, asked, version=entry.version.id)["probability"].to_list()
+        for entry in project.registry.versions(name)
+    }
+    (files.folder / f"expected-{project.root.name}.json").write_text(json.dumps(found))
 
 
 def body_of(form: Form, row: dict[str, Any]) -> object:
@@ -145,12 +150,21 @@ def main(folder: str) -> None:
     floats = np.random.default_rng([SEED, 6]).normal(size=(ROWS, len(COLUMNS)))
     keys = draw_keys(np.random.default_rng([SEED, 8]), KEYS, ROWS)
     try:
-        write_wide(files, floats)
-        write_keyed(files, floats, keys)
-        write_bodies(files, frame(floats, keys))
+        write_all(files, floats, keys)
         partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_all(files: Files, floats: Matrix, keys: NDArray[np.int64]) -> None:
+    first, second = (fitted(training_floats(), COLUMNS, seed=seed) for seed in (1, 2))
+    slow = fitted(training_floats()[:SLOW_TRAINING_ROWS], COLUMNS, trees=SLOW_TREES)
+    for name, models in ((WIDE, [first]), (SWITCHED, [second, first]), (SLOW, [slow])):
+        project = write_wide(files, name, models)
+        write_expected(files, project, frame(floats))
+    write_expected(files, write_keyed(files), frame(floats, keys))
+    write_bodies(files, frame(floats, keys))
+    files.graph.write_bytes(import_model(first, inputs=project.ready(WIDE).inputs).graph)
 
 
 if __name__ == "__main__":

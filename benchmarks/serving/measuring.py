@@ -18,7 +18,7 @@ from benchmarks.serving.contestants import Contestant
 from benchmarks.serving.environments import UnavailableError
 from benchmarks.serving.load import Load
 from benchmarks.serving.processes import resident_mb, running, usage_of
-from benchmarks.serving.workload import Files
+from benchmarks.serving.workload import WIDE, Files
 from benchmarks.workload import cache
 
 HOST = "127.0.0.1"
@@ -90,7 +90,8 @@ class Running:
         form = self.contestant.form
         if form is None:
             return 0.0
-        bodies, expected = self.files.first_bodies(form, CHECKED), self.files.expected(form)
+        (expected,) = self.files.expected(self.contestant.project or WIDE).values()
+        bodies = self.files.first_bodies(form, CHECKED)
         return max(abs(self._probability(body) - wanted) for body, wanted in zip(bodies, expected, strict=False))
 
     def _probability(self, body: bytes) -> float:

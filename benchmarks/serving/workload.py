@@ -1,4 +1,4 @@
-"""The one workload of all servers: two projects, the requests, and what they must be answered.
+"""The one workload of all servers: projects, the requests, and what they must be answered.
 
 Everything is written once, by `benchmarks.serving.generate` in a process of its own. Imports nothing heavy: the process
 that puts load on others has to stay small.
@@ -17,10 +17,13 @@ from benchmarks.harness import ROOT, say
 from benchmarks.workload import cache
 
 ROWS: Final = 4096  # different requests: one that comes again and again teaches the branch predictor its way
-WIDE, KEYED = "wide", "keyed"
+WIDE, KEYED, SWITCHED, SLOW = "wide", "keyed", "switched", "slow"
+"""Projects: 30 floats in the request; a key besides, by which 15 window features are looked up; the first with a second
+version; the first with ten times the trees."""
+PREDICTOR: Final = {WIDE: "wide", KEYED: "keyed", SWITCHED: "wide", SLOW: "wide"}
 KEY: Final = "account"
 # Part of a folder's name, so that a changed generator never meets old files.
-GENERATION: Final = 1
+GENERATION: Final = 2
 
 Form = Literal["named", "keyed", "listed", "tensor"]
 """How a row is written as JSON: an object; an object with a key; a list with one object; a tensor of the Open Inference
@@ -28,17 +31,11 @@ Protocol."""
 FORMS: Final[tuple[Form, ...]] = get_args(Form)
 
 SERVE: Final = """
-[serve.workers]
-count = 1
-
 [serve.log]
 predictions = true
 """
-CONFIG: Final = {
-    WIDE: 'definitions = "definitions.py"\n',
-    KEYED: 'definitions = "definitions.py"\n\n[events]\npayments = "payments.parquet"\n',
-}
-"""What the projects' unisono.toml says."""
+CONFIG: Final = 'definitions = "definitions.py"\n'
+EVENTS: Final = '\n[events]\npayments = "payments.parquet"\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ class Files:
         return self.folder / "bare.onnx"
 
     def project(self, name: str) -> Path:
-        """WIDE: 30 floats in the request; KEYED: a key besides, by which 15 window features are looked up."""
+        """The folder of a project."""
         return self.folder / name
 
     def bodies(self, form: Form) -> Path:
@@ -68,10 +65,9 @@ class Files:
         with self.bodies(form).open("rb") as lines:
             return [line.rstrip() for line, _ in zip(lines, range(count), strict=False)]
 
-    def expected(self, form: Form) -> list[float]:
-        """The probability that each request must be answered, from onnxruntime for many rows at once."""
-        name = KEYED if form == "keyed" else WIDE
-        found: list[float] = json.loads((self.folder / f"expected-{name}.json").read_text())
+    def expected(self, project: str) -> dict[str, list[float]]:
+        """Version -> the probability that each request must be answered, as the batch driver says."""
+        found: dict[str, list[float]] = json.loads((self.folder / f"expected-{project}.json").read_text())
         return found
 
 
@@ -79,13 +75,14 @@ def ensure() -> Files:
     """The files, written if they are not there yet."""
     files = Files(cache() / f"serving-{GENERATION}")
     if not files.folder.exists():
-        say("writing the workload: two models, 200,000 events, a few thousand requests")
+        say("writing the workload: models, 200,000 events, a few thousand requests")
         subprocess.run([sys.executable, "-m", "benchmarks.serving.generate", str(files.folder)], check=True, cwd=ROOT)
-    for name in (WIDE, KEYED):
-        _configure(files.project(name))
+    for name in PREDICTOR:
+        configure(files.project(name))
     return files
 
 
-def _configure(project: Path) -> None:
-    """How the projects are served is this benchmark's present wish, not that of whichever run wrote them."""
-    (project / "unisono.toml").write_text(CONFIG[project.name] + SERVE)
+def configure(project: Path) -> None:
+    """How a project is served is this benchmark's present wish, not that of whichever run wrote it."""
+    events = EVENTS if project.name == KEYED else ""
+    (project / "unisono.toml").write_text(CONFIG + events + SERVE)
