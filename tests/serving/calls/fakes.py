@@ -14,7 +14,7 @@ import numpy as np
 
 from unisono.drivers.online.reading import Known
 from unisono.drivers.scores import Matrix, Outputs, Row
-from unisono.drivers.serving.batches import Batch
+from unisono.drivers.serving.batches import Batch, joined
 from unisono.drivers.serving.calls import Answered, Call, Outcome
 from unisono.drivers.serving.lane import Lane
 from unisono.drivers.serving.lanes import Lanes
@@ -64,6 +64,10 @@ class Fake:
     def look_up(self, call: Call, *, aside: bool = False) -> Known:
         self.aside += aside
         return Known(call.rows, [5] * len(call.rows), np.zeros((len(call.rows), 2)), 7)
+
+    def look_up_together(self, calls: Sequence[Call]) -> tuple[Known, list[Known]]:
+        each = [self.look_up(call) for call in calls]
+        return joined(each), each
 
     def score(self, rows: Sequence[Row], features: Matrix) -> Outputs:
         assert len(rows) == len(features)

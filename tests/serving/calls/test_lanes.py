@@ -12,7 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+import unisono as un
 from tests.serving.calls.fakes import QUICK, SLOW, Fake, Seen, ask, call_of, in_loop, lane_of, until, values
+from unisono.drivers.online.predictor import OnlinePredictor
+from unisono.drivers.online.reading import Known, Lookup, StateReader
 from unisono.drivers.scores import Matrix, Outputs, Row
 from unisono.drivers.serving.calls import Answered, Call, Outcome
 from unisono.drivers.serving.lane import COPIED_ROWS, Lane
@@ -493,3 +496,38 @@ def test_a_call_is_answered_once() -> None:
     call.answer(ValueError("first"))
     call.answer(ValueError("second"))
     assert [str(one) for one in told] == ["first"]
+
+
+# What is known about rows ---------------------------------------------------------------------------------------------
+
+
+@in_loop
+async def test_calls_that_cannot_be_looked_up_cost_the_others_nothing() -> None:
+    class Picky(Fake):
+        def look_up(self, call: Call, *, aside: bool = False) -> Known:
+            if call.rows[0][0] == 2.0:
+                raise un.InputError("too old")
+            return super().look_up(call)
+
+    fake, lanes = Picky(), Lanes()
+    lane = lane_of(fake)
+    one, bad, three = await asyncio.gather(*(ask(lanes, lane, row) for row in (1.0, 2.0, 3.0)))
+    assert (values(one), values(three)) == ([10.0], [30.0])
+    assert isinstance(bad, un.InputError)
+    assert fake.asked == [[1.0, 3.0]]
+
+
+def test_what_is_known_together_is_what_is_known_one_by_one(online: OnlinePredictor) -> None:
+    lookup = Lookup(StateReader(online.store, online.plan), online.plan, clock=lambda: 0)
+    time = online.store.last.time
+    two: list[Row] = [("u2", 2, None, time + 5), ("u1", 1, "b", time)]
+    asked: list[list[Row]] = [[("u1", 1, "a", None)], two, [("x", 9, "", None)]]
+    whole, each = lookup.together(asked)
+    for rows, known in zip(asked, each, strict=True):
+        alone = lookup.known(rows)
+        assert (known.rows, known.times, known.position) == (alone.rows, alone.times, alone.position)
+        assert known.features.tobytes() == alone.features.tobytes()
+    assert whole.features.tobytes() == b"".join(known.features.tobytes() for known in each)
+    assert [*whole.rows] == [row for known in each for row in known.rows]
+    with pytest.raises(un.InputError, match="lies before the log's"):
+        lookup.together([asked[0], [("u1", 1, "a", time - 1)]])

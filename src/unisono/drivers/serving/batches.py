@@ -20,6 +20,13 @@ from unisono.spec.errors import UnisonoError
 _LOGGER = logging.getLogger(__name__)
 
 
+def joined(each: Sequence[Known]) -> Known:
+    """What is known about the rows of several calls, as if one had them; the position is the first one's."""
+    rows = [row for one in each for row in one.rows]
+    times = [time for one in each for time in one.times]
+    return Known(rows, times, np.concatenate([one.features for one in each]), each[0].position)
+
+
 @dataclass(slots=True)
 class Batch:
     """Calls that run together.
@@ -27,7 +34,7 @@ class Batch:
     answers: the version that answers.
     asked:   all calls.
     shadow:  whether they are copies, whose answers nobody gets.
-    calls:   those about whose rows all is known, and known: that, call by call.
+    calls:   those about whose rows all is known, and known: that, call by call; together: of all, if at hand.
     refused: the others, and why.
     outputs: of all rows, one after the other; None if the rows cannot be answered together.
     alone:   then: what came of each call by itself.
@@ -37,10 +44,11 @@ class Batch:
     """
 
     answers: Answers
-    asked: Sequence[Call]
+    asked: list[Call]
     shadow: bool = False
     calls: list[Call] = field(default_factory=list)
     known: list[Known] = field(default_factory=list)
+    together: Known | None = None
     refused: list[tuple[Call, Exception]] = field(default_factory=list)
     outputs: Outputs | None = None
     alone: list[Outputs | Exception] = field(default_factory=list)
@@ -54,29 +62,40 @@ class Batch:
         return self.outputs is not None
 
     @property
-    def rows(self) -> Sequence[Row]:
-        """All rows."""
-        if len(self.known) == 1:
-            return self.known[0].rows
-        return [row for one in self.known for row in one.rows]
-
-    @property
-    def features(self) -> Matrix:
-        """Of all rows."""
-        return self.known[0].features if len(self.known) == 1 else np.concatenate([one.features for one in self.known])
+    def whole(self) -> Known:
+        """What is known about all rows, as if one call had them."""
+        if self.together is not None:
+            return self.together
+        return self.known[0] if len(self.known) == 1 else joined(self.known)
 
     def look_up(self, *, aside: bool = False) -> None:
         """Learn what is known about each call's rows. On the thread of the loop, or else `aside`."""
         began_s = perf_counter()
+        if aside or len(self.asked) == 1 or not self._look_up_together():
+            self._look_up_each(aside=aside)
+        each_s = (perf_counter() - began_s) / len(self.asked)
+        for call in self.calls:
+            call.spent_s[2] = each_s
+
+    def _look_up_together(self) -> bool:
+        """Returns False if the calls have to be looked up one by one: some bring what is known, or cannot be."""
+        for call in self.asked:
+            if call.known is not None or call.features is not None:
+                return False
+        try:
+            self.together, self.known = self.answers.look_up_together(self.asked)
+        except Exception:  # of one of them: which, and why, is found one by one
+            return False
+        self.calls = self.asked
+        return True
+
+    def _look_up_each(self, *, aside: bool) -> None:
         for call in self.asked:
             try:
                 self.known.append(call.known or self.answers.look_up(call, aside=aside))
                 self.calls.append(call)
             except Exception as error:
                 self.refused.append((call, error))
-        each_s = (perf_counter() - began_s) / len(self.asked)
-        for call in self.calls:
-            call.spent_s[2] = each_s
 
     def run(self) -> None:
         """Ask the model, on any thread. One call's rows that it fails on do not cost the others their answers.
@@ -88,9 +107,9 @@ class Batch:
         self.is_stopped = False
         began_s = perf_counter()
         try:
-            rows = self.rows
-            self.size = len(rows)
-            self.outputs = self._score(rows, self.features)
+            whole = self.whole
+            self.size = len(whole.rows)
+            self.outputs = self._score(whole.rows, whole.features)
         except Exception as error:
             if not self.is_stopped:
                 self.alone = [error] if len(self.calls) == 1 else self._each_alone(error)

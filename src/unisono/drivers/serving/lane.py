@@ -30,7 +30,11 @@ class Answers(Protocol):
         ...
 
     def look_up(self, call: Call, *, aside: bool = False) -> Known:
-        """What is known about the rows of a call. On the thread of the loop, or else `aside`. Raises InputError."""
+        """What is known about the rows of a call. On the thread of the loop, or else `aside`. Raises UnisonoError."""
+        ...
+
+    def look_up_together(self, calls: Sequence[Call]) -> tuple[Known, list[Known]]:
+        """What is known about all rows of several calls without features, and about each call's. Else the same."""
         ...
 
     def score(self, rows: Sequence[Row], features: Matrix) -> Outputs:
