@@ -16,6 +16,7 @@ from unisono.drivers.online.plan import OnlinePlan
 from unisono.drivers.online.predictor import OnlinePredictor
 from unisono.drivers.online.reading import Known, Lookup, StateReader
 from unisono.drivers.scores import Matrix, Outputs, Row
+from unisono.drivers.serving.batches import joined
 from unisono.drivers.serving.calls import Call
 from unisono.drivers.serving.exchange import Request, Response
 from unisono.drivers.serving.grpc.service import GrpcService
@@ -72,6 +73,13 @@ class Echo:
     def look_up(self, call: Call, *, aside: bool = False) -> Known:
         return self.known(call.rows, call.features)
 
+    def look_up_together(self, calls: Sequence[Call]) -> tuple[Known, list[Known]]:
+        each = [self.look_up(call) for call in calls]
+        return joined(each), each
+
+    def look_up_together(self, calls: Sequence[Call]) -> tuple[Known, list[Known]]:
+        return self.known([row for call in calls for row in call.rows]), [self.look_up(call) for call in calls]
+
     def known(self, rows: Sequence[Row], given: Matrix | None = None) -> Known:
         features = np.zeros((len(rows), 2)) if given is None else given
         return Known(rows, [int(row[-1] or 7) for row in rows], features, 5)
@@ -88,6 +96,17 @@ class Echo:
 
     def stop(self) -> None:
         pass
+
+
+class NamedVersion(OneVersion):
+    """A version that answers to its names only."""
+
+    names: tuple[str | None, ...] = (None, "echo1", "adder", "champion")
+
+    def submit(self, call: Call) -> None:
+        if call.version not in self.names:
+            raise RefusalError("no_such_version", f"{call.version}: not served; allowed: {self.names}; correct it")
+        super().submit(call)
 
 
 @dataclass
@@ -155,11 +174,11 @@ class Parts:
 def make_parts(online: OnlinePredictor | None = None, *, gate: Gate | None = None) -> Parts:
     """The predictor `kinds`, and `risk` over a state if there is one."""
     echo, lanes = Echo(), Lanes()
-    served = {"kinds": OneVersion(KINDS, Lane("kinds", echo), lanes)}
+    served = {"kinds": NamedVersion(KINDS, Lane("kinds", echo), lanes)}
     states = {"kinds": ModelState("kinds", "echo1", "READY", "", ("champion",), OUTPUTS)}
     if online is not None:
         lookup = Lookup(StateReader(online.store, online.plan), online.plan, clock=lambda: 0)
-        served["risk"] = OneVersion(online.plan, Lane("risk", LoadedVersion(online.scorer, lookup)), lanes)
+        served["risk"] = NamedVersion(online.plan, Lane("risk", LoadedVersion(online.scorer, lookup)), lanes)
         outputs = (Form("prediction", "FP64", (-1,)), Form("large", "BOOL", (-1,)))
         states["risk"] = ModelState("risk", "adder", "READY", "", ("champion",), outputs)
     catalogue, shelf = Catalogue(served), Shelf(states)

@@ -14,14 +14,13 @@ import numpy as np
 import pytest
 
 import unisono as un
-from tests.serving.protocols.parts import Parts, called, make_parts, runner
+from tests.serving.protocols.parts import NamedVersion, Parts, called, make_parts, runner
 from unisono.drivers.serving.calls import Call
 from unisono.drivers.serving.grpc.messages import MESSAGES
 from unisono.drivers.serving.grpc.server import STATUS, GrpcServer
 from unisono.drivers.serving.refusals import CODES, RefusalError
 from unisono.drivers.serving.security.gate import Gate
 from unisono.drivers.serving.settings import Grpc
-from unisono.drivers.serving.versions.catalogue import OneVersion
 
 ROW: Mapping[str, tuple[str, list[int], Any]] = {
     "name": ("BYTES", [1], [b"n0"]),
@@ -244,7 +243,7 @@ def test_the_callers_deadline_is_the_calls_and_its_end_takes_the_call_back(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[Call] = []
-    monkeypatch.setattr(OneVersion, "submit", lambda self, call: taken.append(call))
+    monkeypatch.setattr(NamedVersion, "submit", lambda self, call: taken.append(call))
     assert running.refused("ModelInfer", infer_request(), timeout=0.3).code() == grpc.StatusCode.DEADLINE_EXCEEDED
     (call,) = taken
     assert 0 < call.deadline_s - call.arrived_s < 0.31

@@ -11,11 +11,10 @@ import pytest
 
 from tests.drivers.logs import VIEWS, World, columns_as_matrix
 from tests.serving.conftest import frame_of
-from tests.serving.protocols.parts import MOST_BYTES, Parts, ask, make_parts
+from tests.serving.protocols.parts import MOST_BYTES, NamedVersion, Parts, ask, make_parts
 from unisono.drivers.online.predictor import OnlinePredictor
 from unisono.drivers.serving.calls import Call
 from unisono.drivers.serving.security.gate import Gate
-from unisono.drivers.serving.versions.catalogue import OneVersion
 
 ROW: dict[str, Any] = {
     "name": "n0",
@@ -63,7 +62,7 @@ def test_a_version_can_be_asked_for(monkeypatch: pytest.MonkeyPatch, query: str,
     from unisono.drivers.serving.exchange import Request
 
     seen: list[Call] = []
-    monkeypatch.setattr(OneVersion, "submit", lambda self, call: seen.append(call))
+    monkeypatch.setattr(NamedVersion, "submit", lambda self, call: seen.append(call))
     request = Request("POST", "/predict/kinds", query=query.encode(), body=json.dumps(ROW).encode())
     make_parts().service().handle(request, lambda response: None)
     assert seen[0].version == version

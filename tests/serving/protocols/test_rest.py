@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.serving.protocols.parts import MOST_BYTES, Parts, ask, inputs, make_parts, tensor
+from tests.serving.protocols.parts import MOST_BYTES, NamedVersion, Parts, ask, inputs, make_parts, tensor
 from unisono.drivers.serving.exchange import Response
 from unisono.kernel import nulls
 
@@ -364,21 +364,20 @@ def test_models_are_listed_unloaded_and_loaded() -> None:
 
 def test_the_version_in_the_address_and_the_timeout_reach_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     from unisono.drivers.serving.calls import Call
-    from unisono.drivers.serving.versions.catalogue import OneVersion
 
     seen: list[Call] = []
-    submit = OneVersion.submit
+    submit = NamedVersion.submit
 
-    def record(self: OneVersion, call: Call) -> None:
+    def record(self: NamedVersion, call: Call) -> None:
         seen.append(call)
         submit(self, call)
 
-    monkeypatch.setattr(OneVersion, "submit", record)
+    monkeypatch.setattr(NamedVersion, "submit", record)
     body = {"inputs": inputs(), "id": "me", "parameters": {"timeout": 5_000_000, "priority": 3}}
-    path = "/v2/models/kinds/versions/challenger/infer"
+    path = "/v2/models/kinds/versions/champion/infer"
     service = make_parts().service()
     assert ask(service, "POST", path, body, {b"x-timeout-ms": b"60000"}).status == 200
     (call,) = seen
-    assert (call.version, call.request_id, call.predictor) == ("challenger", "me", "kinds")
+    assert (call.version, call.request_id, call.predictor) == ("champion", "me", "kinds")
     assert 4.9 < call.deadline_s - call.arrived_s < 5.1
     assert ask(service, "POST", path, body, {b"x-timeout-ms": b"soon"}).status == 400

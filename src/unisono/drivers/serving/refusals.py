@@ -5,7 +5,7 @@ The body is a problem (RFC 9457) with the code, and with `error`, the member tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -44,11 +44,14 @@ class RefusalError(Exception):
     code:          one of CODES.
     message:       what was seen; what is allowed; the next step.
     retry_after_s: when to come again; None: that would not help.
+    methods:       that are allowed, if it was another one.
     """
 
-    def __init__(self, code: str, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, *, retry_after_s: float | None = None, methods: Sequence[str] = ()
+    ) -> None:
         super().__init__(message)
-        self.code, self.retry_after_s = code, retry_after_s
+        self.code, self.retry_after_s, self.methods = code, retry_after_s, methods
 
     @property
     def status(self) -> int:
@@ -90,6 +93,8 @@ def problem(
     headers: Headers = ((b"content-type", content_type),)
     if status == 401:
         headers += ((b"www-authenticate", b"Bearer"),)
+    if refusal.methods:
+        headers += ((b"allow", ", ".join(refusal.methods).encode()),)
     if refusal.retry_after_s is not None:
         headers += ((b"retry-after", str(max(1, round(refusal.retry_after_s))).encode()),)
     return Response(status, msgspec.json.encode(body), headers)

@@ -46,6 +46,10 @@ class Service:
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
         self._handlers = handlers
 
+    def replace(self, handlers: Mapping[str, Handler]) -> None:
+        """Other handlers, from the next request on."""
+        self._handlers = handlers
+
     def handle(self, request: Request, reply: Reply) -> Cancel | None:
         """Answer a request: `reply` gets the one response, now or later, on this thread.
 
@@ -74,7 +78,8 @@ def require(request: Request, *methods: str) -> None:
     if request.method not in methods:
         allowed = " or ".join(methods)
         seen = f"{request.path[:100]}: method {request.method[:20]}"
-        raise RefusalError("method_not_allowed", f"{seen}; allowed: {allowed}; correct the method")
+        message = f"{seen}; allowed: {allowed}; correct the method"
+        raise RefusalError("method_not_allowed", message, methods=methods)
 
 
 def deadline_of(request: Request, *, default_s: float) -> float:

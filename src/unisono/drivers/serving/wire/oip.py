@@ -40,6 +40,9 @@ _OPENING = re.compile(rb"[\s\[]*")
 _ENCODER = msgspec.json.Encoder()
 
 
+# Fields that are not known, priorities for example, are ignored; null means left out, as some clients write it.
+
+
 class _InputParameters(Struct, gc=False):
     binary_data_size: int | None = None
 
@@ -68,7 +71,7 @@ class _Parameters(Struct, gc=False):
 
 class _Request(Struct, gc=False):
     inputs: list[_Input]
-    id: str = ""
+    id: str | None = None
     parameters: _Parameters | None = None
     outputs: list[_Output] | None = None
 
@@ -104,7 +107,7 @@ def decode_infer(body: bytes, json_length: bytes | None) -> tuple[Asked, Form]:
     parameters = request.parameters
     timeout = parameters.timeout if parameters else None
     wanted = None if not request.outputs else [one.name for one in request.outputs]
-    asked = Asked(tensors, wanted, request.id, timeout / 1e6 if timeout else None)
+    asked = Asked(tensors, wanted, request.id or "", timeout / 1e6 if timeout else None)
     return asked, _form(request)
 
 
