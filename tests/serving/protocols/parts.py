@@ -77,9 +77,6 @@ class Echo:
         each = [self.look_up(call) for call in calls]
         return joined(each), each
 
-    def look_up_together(self, calls: Sequence[Call]) -> tuple[Known, list[Known]]:
-        return self.known([row for call in calls for row in call.rows]), [self.look_up(call) for call in calls]
-
     def known(self, rows: Sequence[Row], given: Matrix | None = None) -> Known:
         features = np.zeros((len(rows), 2)) if given is None else given
         return Known(rows, [int(row[-1] or 7) for row in rows], features, 5)
