@@ -138,4 +138,5 @@ class RowScorer:
         return outputs
 
     def stop(self) -> None:
-        """Nothing: its graph cannot be interrupted."""
+        """Let what runs now end soon, with an error. On any thread."""
+        self._session.stop()

@@ -36,6 +36,16 @@ class Description(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     optimisation: str
     tokenized: list[str] = []
 
+    @classmethod
+    def of(cls, metadata: Mapping[str, str]) -> Description:
+        """What the metadata of a graph says. Raises ModelError for a graph that is no predictor's."""
+        if METADATA_KEY not in metadata:
+            raise _not_ours("a graph of something else")
+        try:
+            return msgspec.json.decode(metadata[METADATA_KEY], type=cls)
+        except msgspec.MsgspecError as error:
+            raise _not_ours(one_line(error)) from error
+
 
 @dataclass(frozen=True, slots=True)
 class PredictorGraph:
@@ -116,12 +126,10 @@ def load_graph(onnx: bytes, files: Mapping[str, bytes] | None = None) -> Predict
     from unisono.models.canonical import metadata_of
 
     try:
-        text = metadata_of(load_model_from_string(onnx))[METADATA_KEY]
-        told = msgspec.json.decode(text, type=Description)
-    except KeyError:
-        raise _not_ours("a graph of something else") from None
-    except Exception as error:  # protobuf's and msgspec's own
+        metadata = metadata_of(load_model_from_string(onnx))
+    except Exception as error:  # protobuf's own
         raise _not_ours(one_line(error)) from error
+    told = Description.of(metadata)
     return graph_of(onnx, told, {} if files is None else files)
 
 

@@ -42,12 +42,13 @@ class RowEncoder:
     columns:   of a row, in order, with dtypes.
     features:  names of the columns of the feature matrix that comes with rows.
 
-    Raises ModelError if the graph wants a feature that is not among them.
+    Raises ModelError if the graph wants a column or a feature that is not among them.
     """
 
     def __init__(
         self, graph: PredictorGraph, interface: Interface, columns: Mapping[str, DType], features: Sequence[str]
     ) -> None:
+        _refuse_others(graph.request, columns)
         taken = set(interface.inputs)
         wanted = feature_numbers(graph.features, features)
         row_places = {name: place for place, name in enumerate(columns)}
@@ -83,6 +84,15 @@ class RowEncoder:
         for name, place, tokenizer in self._texts:
             arrays[name] = tokenizer.column([row[place] or "" for row in rows])
         return arrays
+
+
+def _refuse_others(wanted: Mapping[str, DType], given: Mapping[str, DType]) -> None:
+    for name, dtype in wanted.items():
+        if given.get(name) != dtype:
+            raise ModelError(
+                f'the graph reads "{name}" as {dtype}, and the predictor has {given.get(name, "no such column")}; '
+                "allowed: the request it was registered with; register the model again"
+            )
 
 
 def feature_numbers(wanted: Sequence[str], given: Sequence[str]) -> list[int]:

@@ -92,7 +92,7 @@ class Runner:
     Threads may share it. Raises ModelError if it cannot be run.
     """
 
-    __slots__ = ("_call", "_native", "inputs", "metadata", "outputs", "shapes")
+    __slots__ = ("_call", "_native", "_options", "inputs", "metadata", "outputs", "shapes")
 
     def __init__(self, graph: bytes, setting: Setting = OURS) -> None:
         self._native = open_native(graph, setting)
@@ -104,16 +104,34 @@ class Runner:
         # The public `run` checks names again, for 2 of the 12 us of a call with one row.
         inner = getattr(self._native, "_sess", None)
         self._call = self._native.run if inner is None else inner.run
+        self._options: Any = onnxruntime.RunOptions()
 
     def __call__(self, feeds: Mapping[str, Tensor]) -> list[Tensor]:
-        """The outputs, in order. Raises InputError if an array does not fit."""
+        """The outputs, in order. Raises InputError if an array does not fit, ModelError if it was stopped."""
+        options = self._options
         try:
-            answer: list[Tensor] = self._call(self.outputs, feeds, None)
+            answer: list[Tensor] = self._call(self.outputs, feeds, options)
         except Exception as error:  # its errors have no common class of their own
+            if options.terminate:
+                raise ModelError(
+                    "graph: it was stopped, since it took too long; allowed: less time; use another version"
+                ) from error
             raise InputError(
                 f"graph: {one_line(error)}; allowed: arrays as its inputs say; check the arrays"
             ) from error
         return answer
+
+    def stop(self) -> None:
+        """Let what runs now end soon, with an error; not what is run later. On any thread."""
+        running, self._options = self._options, onnxruntime.RunOptions()
+        running.terminate = True
+
+
+def stop(run: Run | None) -> None:
+    """Let what runs now end soon, if it is something that can be stopped."""
+    stopping = getattr(run, "stop", None)
+    if stopping is not None:
+        stopping()
 
 
 class Interface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -198,6 +216,10 @@ class Session:
     def answer_directly(self, feeds: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
         """The answers to arrays by the names of `interface.inputs`, as `RowEncoder` makes them."""
         return self._answer(self.direct, feeds, rows)
+
+    def stop(self) -> None:
+        """Let what runs now end soon, with an error. On any thread."""
+        stop(self.direct)
 
     def _answer(self, run: Run, feeds: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
         if rows == 1 or (0 < rows <= _CHUNK and not self.one_by_one):

@@ -10,14 +10,24 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from unisono.models.engines.base import Engine, UnsuitableError
+from unisono.models.engines.base import Engine, PreparedGraph, PreparesGraphs, UnsuitableError
 from unisono.models.names import REFERENCE_ENGINE
 from unisono.models.session import Session
 from unisono.models.verifying.classes import NumericClass
 from unisono.spec.errors import InputError, ModelError
 from unisono.spec.wording import did_you_mean, listing, quoted
 
-__all__ = ["Engine", "EngineSession", "UnsuitableError", "engines", "open_session"]
+__all__ = [
+    "Engine",
+    "EngineSession",
+    "PreparedGraph",
+    "PreparesGraphs",
+    "UnsuitableError",
+    "engines",
+    "find_engine",
+    "open_session",
+    "unsuitable",
+]
 
 GROUP = "unisono.engines"
 
@@ -51,19 +61,25 @@ class EngineSession(Session):
 
     def __init__(self, graph: bytes, engine: str) -> None:
         super().__init__(graph)
-        found = _find(engine)
+        found = find_engine(engine)
         self.engine: str = engine
         self.numeric_class: NumericClass = found.numeric_class
         try:
             self._use(found.open(graph, self.direct), self.interface)
         except UnsuitableError as error:
-            raise ModelError(
-                f"engine {quoted(engine)}: cannot run this graph: {error}; allowed: graphs of its kind; "
-                f"use engine {quoted(REFERENCE_ENGINE)}, which runs every graph"
-            ) from error
+            raise unsuitable(engine, error) from error
 
 
-def _find(name: str) -> Engine:
+def unsuitable(engine: str, error: UnsuitableError) -> ModelError:
+    """What to say of a graph that an engine cannot run."""
+    return ModelError(
+        f"engine {quoted(engine)}: cannot run this graph: {error}; allowed: graphs of its kind; "
+        f"use engine {quoted(REFERENCE_ENGINE)}, which runs every graph"
+    )
+
+
+def find_engine(name: str) -> Engine:
+    """The engine of a name. Raises InputError if there is none."""
     known = engines()
     if name not in known:
         names = [REFERENCE_ENGINE, *known]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from unisono.models.session import Run
 from unisono.models.verifying.classes import NumericClass
@@ -23,6 +24,34 @@ class Engine(Protocol):
         reference: how onnxruntime runs it, for what an engine leaves to it.
 
         Raises UnsuitableError for a graph that it cannot run.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedGraph:
+    """What an engine made of a graph, so that another process has less to do.
+
+    content:     in a form of its own.
+    needs_graph: whether it wants the reference at hand, too.
+    """
+
+    content: bytes
+    needs_graph: bool
+
+
+@runtime_checkable
+class PreparesGraphs(Protocol):
+    """An engine that reads a graph once, and runs what it made of it in other processes."""
+
+    def prepare(self, graph: bytes) -> PreparedGraph:
+        """What is made of a graph. Raises UnsuitableError for a graph that it cannot run."""
+        ...
+
+    def restore(self, content: bytes, reference: Run | None) -> Run:
+        """What was prepared, ready to run. Raises ModelError for bytes that are something else.
+
+        reference: how onnxruntime runs the graph, if it was said to be needed.
         """
         ...
 

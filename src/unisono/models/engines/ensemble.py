@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from onnx import numpy_helper
 
 from unisono.kernel.walking import Bools, Floats, Ints, Trees
 from unisono.models.engines.base import UnsuitableError
+from unisono.models.engines.parts import Ensemble
 
 DOMAIN, OPERATOR = "ai.onnx.ml", "TreeEnsemble"
 _AT_MOST, _LESS, _AT_LEAST, _MORE, _EQUAL, _UNEQUAL, _MEMBER = range(7)
@@ -21,21 +21,11 @@ _SUM, _AS_IT_IS = 1, 0
 Set = tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ensemble:
-    """The trees of one node.
+def read_ensemble(node: onnx.NodeProto, width: int | None) -> Ensemble:
+    """A TreeEnsemble whose matrix has so many columns, if that is known.
 
-    trees: for the kernel.
-    whole: the columns that splits of mode "member" ask about. ONNX says that a fraction is in no set of whole numbers;
-           onnxruntime 1.32 cuts it off if the set has a member beyond 30.
+    Raises UnsuitableError, with the reason, if the kernel has no such trees.
     """
-
-    trees: Trees
-    whole: Ints
-
-
-def read_ensemble(node: onnx.NodeProto) -> Ensemble:
-    """The trees of a TreeEnsemble. Raises UnsuitableError, with the reason, if the kernel has no such trees."""
     given = {one.name: _value(one) for one in node.attribute}
     _refuse_others(given)
     modes, missing = _array(given, "nodes_modes"), _array(given, "nodes_missing_value_tracks_true") != 0
@@ -60,7 +50,7 @@ def read_ensemble(node: onnx.NodeProto) -> Ensemble:
         roots=_array(given, "tree_roots"),
         targets=int(given.get("n_targets", 1)),
     )
-    return Ensemble(trees, np.unique(feature[modes == _MEMBER]))
+    return Ensemble(node.input[0], node.output[0], width, trees, np.unique(feature[modes == _MEMBER]))
 
 
 def _value(attribute: onnx.AttributeProto) -> Any:

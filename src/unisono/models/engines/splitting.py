@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, shape_inference
 
 from unisono.models.emit import finished
 from unisono.models.engines.base import UnsuitableError
-from unisono.models.engines.ensemble import DOMAIN, OPERATOR
+from unisono.models.engines.ensemble import DOMAIN, OPERATOR, read_ensemble
+from unisono.models.engines.parts import Parts
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """The parts of a graph.
-
-    before:    makes the matrices, and values that are used later, too; None if the matrices are the graph's inputs.
-    ensembles: the nodes in the middle.
-    after:     makes the outputs; None if they are the sums.
-    outputs:   their names, in order.
-    widths:    input of the graph -> its columns, where it is a matrix of so many.
-    """
-
-    before: bytes | None
-    ensembles: tuple[NodeProto, ...]
-    after: bytes | None
-    outputs: tuple[str, ...]
-    widths: Mapping[str, int]
-
-
-def cut(graph: bytes) -> Cut:
-    """A graph in parts. Raises UnsuitableError if it has no tree ensemble, or cannot be cut at them."""
+def cut(graph: bytes) -> Parts:
+    """A graph in parts. Raises UnsuitableError if it has no tree ensemble of the kernel's, or cannot be cut there."""
     whole = onnx.load_model_from_string(graph).graph
     if any(_has_subgraph(node) for node in whole.node):
         raise UnsuitableError("it has branches or loops")
@@ -50,10 +32,13 @@ def cut(graph: bytes) -> Cut:
     given = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, None) for name in sorted(sums)]
     given += [] if before is None else before.graph.output
     after = _part(whole, rest, given, [name for name in outputs if name in _made(rest)])
-    return Cut(_bytes(before), tuple(ensembles), _bytes(after), tuple(outputs), _widths(whole))
+    widths = _widths(whole)
+    read = tuple(read_ensemble(node, widths.get(node.input[0])) for node in ensembles)
+    return Parts(_bytes(before), read, _bytes(after), tuple(outputs))
 
 
 def _widths(graph: GraphProto) -> dict[str, int]:
+    """Inputs that are matrices -> their columns."""
     shapes = {one.name: [each.dim_value for each in one.type.tensor_type.shape.dim] for one in graph.input}
     return {name: shape[1] for name, shape in shapes.items() if len(shape) == 2 and shape[1] > 0}
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from onnx import NodeProto
 
 from unisono.kernel.forests import Forest
 from unisono.kernel.walking import TreesError
-from unisono.models.engines.base import UnsuitableError
-from unisono.models.engines.ensemble import read_ensemble
-from unisono.models.engines.splitting import cut
-from unisono.models.session import Run, Runner, Tensor
+from unisono.models.engines.base import PreparedGraph, UnsuitableError
+from unisono.models.engines.parts import Ensemble, Parts, read_parts
+from unisono.models.session import Run, Runner, Tensor, stop
 from unisono.models.verifying.classes import NumericClass
 from unisono.spec.errors import InputError
 
@@ -27,7 +25,22 @@ class Trees:
 
     def open(self, graph: bytes, reference: Run) -> Run:
         """A graph, ready to run. Raises UnsuitableError for a graph without trees, or with others than the kernel's."""
-        return _CutGraph(graph, reference)
+        return _CutGraph(_cut(graph), reference)
+
+    def prepare(self, graph: bytes) -> PreparedGraph:
+        """What is made of a graph. Raises UnsuitableError."""
+        parts = _cut(graph)
+        return PreparedGraph(parts.to_bytes(), parts.asks_sets)
+
+    def restore(self, content: bytes, reference: Run | None) -> Run:
+        """What was prepared, ready to run. Raises ModelError for bytes that are something else."""
+        return _CutGraph(read_parts(content), reference)
+
+
+def _cut(graph: bytes) -> Parts:
+    from unisono.models.engines.splitting import cut  # which loads onnx
+
+    return cut(graph)
 
 
 class _CutGraph:
@@ -35,14 +48,12 @@ class _CutGraph:
 
     __slots__ = ("_after", "_before", "_ensembles", "_outputs", "_reference")
 
-    def __init__(self, graph: bytes, reference: Run) -> None:
-        parts = cut(graph)
+    def __init__(self, parts: Parts, reference: Run | None) -> None:
         self._before = None if parts.before is None else Runner(parts.before)
-        self._ensembles = tuple(_Ensemble(node, parts.widths.get(node.input[0])) for node in parts.ensembles)
+        self._ensembles = tuple(_Ensemble(one) for one in parts.ensembles)
         self._after = None if parts.after is None else Runner(parts.after)
         self._outputs = parts.outputs
-        asks_sets = any(one.asks_sets for one in self._ensembles)
-        self._reference = reference if asks_sets else None  # else its trees need not be kept
+        self._reference = reference if parts.asks_sets else None  # else its trees need not be kept
 
     def __call__(self, feeds: Mapping[str, Tensor]) -> list[Tensor]:
         """The outputs, in order. Raises InputError if an array does not fit."""
@@ -56,6 +67,11 @@ class _CutGraph:
         _run(self._after, values)
         return [values[name] for name in self._outputs]
 
+    def stop(self) -> None:
+        """Let what runs now end soon."""
+        for part in (self._before, self._after, self._reference):
+            stop(part)
+
 
 def _run(part: Runner | None, values: dict[str, Tensor]) -> None:
     """Adds what a part makes to the values that there are."""
@@ -65,28 +81,17 @@ def _run(part: Runner | None, values: dict[str, Tensor]) -> None:
 
 
 class _Ensemble:
-    """One tree ensemble.
-
-    matrix, sums: names of what it reads and makes.
-    width:        columns that the matrix has to have; None: as many as are asked about, or more.
-    """
+    """One tree ensemble; see `parts.Ensemble`."""
 
     __slots__ = ("_forest", "_whole", "_width", "matrix", "sums")
 
-    def __init__(self, node: NodeProto, width: int | None) -> None:
-        ensemble = read_ensemble(node)
-        self._width = width
-        self.matrix, self.sums = node.input[0], node.output[0]
-        self._whole = ensemble.whole
+    def __init__(self, ensemble: Ensemble) -> None:
+        self.matrix, self.sums = ensemble.matrix, ensemble.sums
+        self._width, self._whole = ensemble.width, ensemble.whole
         try:
             self._forest = Forest(ensemble.trees)
         except TreesError as error:
             raise UnsuitableError(str(error)) from error
-
-    @property
-    def asks_sets(self) -> bool:
-        """Whether a split asks if a number is in a set."""
-        return len(self._whole) > 0
 
     def has_fractions(self, matrix: Tensor) -> bool:
         """Whether a number that sets are asked about is none of their kind."""

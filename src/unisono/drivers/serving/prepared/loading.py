@@ -1,0 +1,137 @@
+"""The worker's side: a prepared version in memory, verified and warm. Loads no onnx, no frames, no database."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+
+from unisono.drivers.online.plan import OnlinePlan
+from unisono.drivers.scores import Matrix, Outputs, Row
+from unisono.drivers.serving.prepared.folders import ENGINE, GOLDEN, GRAPH, Serving, read_files, read_serving
+from unisono.drivers.serving.prepared.trial import GoldenRequests, warm_up
+from unisono.models.engines import PreparesGraphs, UnsuitableError, find_engine, unsuitable
+from unisono.models.golden import GoldenRows
+from unisono.models.golden_check import check_golden
+from unisono.models.names import REFERENCE_ENGINE, extras_of
+from unisono.models.predictor_graph import graph_of
+from unisono.models.row_encoder import RowEncoder
+from unisono.models.session import Run, Runner, Session, open_native
+from unisono.models.verifying.classes import NumericClass, Tolerance
+from unisono.spec.active import Version
+
+
+class PreparedScorer:
+    """A version in memory; see `scores.ScoresRows`.
+
+    version:    which one.
+    engine:     what runs its graph, and numeric_class: whether that always has the bits of the reference.
+    timings:    rows and seconds of the batches that it was warmed up with, of 1, 2, 4, ... rows.
+    size_bytes: memory that it takes: what the process grew by while it was loaded, and never less than its files. Other
+                threads' memory is counted with it, and what malloc had left is not: within a few hundred kB, if nothing
+                else is going on.
+    """
+
+    __slots__ = ("_encoder", "_session", "engine", "numeric_class", "size_bytes", "timings", "version")
+
+    def __init__(self, serving: Serving, session: Session, encoder: RowEncoder, path: Path) -> None:
+        self.version = Version(serving.predictor, serving.version, str(path))
+        self.engine: str = serving.engine
+        self.numeric_class: NumericClass = serving.numeric_class
+        self._session = session
+        self._encoder = encoder
+        self.timings: list[tuple[int, float]] = []
+        self.size_bytes = 0
+
+    @property
+    def one_row_s(self) -> float:
+        """Seconds that one row took."""
+        return self.timings[0][1]
+
+    def score_rows(self, rows: Sequence[Row], features: Matrix) -> Outputs:
+        """The outputs for some requests and their feature rows, null by its payload, which is a NaN like any other."""
+        outputs: Outputs = self._session.answer_directly(self._encoder.encode(rows, features), len(rows))
+        return outputs
+
+    def stop(self) -> None:
+        """Let what runs now end soon, with an error. On any thread."""
+        self._session.stop()
+
+
+def load(path: Path, plan: OnlinePlan) -> PreparedScorer:
+    """A prepared version in memory, once it has passed its golden rows and is warm.
+
+    path: the folder that `prepare` made.
+    plan: of its predictor.
+
+    Raises StateError for files that are torn or changed, ModelError if this machine answers otherwise than the golden
+    rows, or the graph does not get along with the plan.
+    """
+    serving = read_serving(path)
+    _settle(serving.engine)
+    before = resident_bytes()
+    files = read_files(path, serving)
+    graph = graph_of(b"", serving.description, extras_of(files))
+    session = Session.over(_run_of(serving, files), serving.interface)
+    encoder = RowEncoder(graph, serving.interface, plan.columns, plan.features)
+    scorer = PreparedScorer(serving, session, encoder, path)
+    golden = GoldenRows.from_bytes(files[GOLDEN])
+    scorer.timings = _try(session, golden, GoldenRequests(session, encoder, graph, plan), Tolerance(serving.bound))
+    least = sum(map(len, files.values()))
+    del files, golden
+    scorer.size_bytes = max(resident_bytes() - before, least)
+    return scorer
+
+
+@cache
+def _settle(engine: str) -> None:
+    """Load what a process loads once, some 10 MB, so that it is not taken for the first version's."""
+    open_native(_SMALLEST)
+    if engine != REFERENCE_ENGINE:
+        find_engine(engine)
+
+
+_SMALLEST = (
+    b'\x08\n:+\n\x10\n\x01x\x12\x01y"\x08Identity\x12\x01gZ\t\n\x01x\x12\x04\n\x02\x08\x0bb\t\n\x01y\x12\x04\n\x02\x08\x0bB\x04'
+    b"\n\x00\x10\x15"
+)
+"""An ONNX model of one operator, Identity."""
+
+
+def _run_of(serving: Serving, files: Mapping[str, bytes]) -> Run:
+    reference = Runner(files[GRAPH]) if GRAPH in files else None
+    if serving.engine == REFERENCE_ENGINE:
+        assert reference is not None
+        return reference
+    engine = find_engine(serving.engine)
+    if isinstance(engine, PreparesGraphs):
+        return engine.restore(files[ENGINE], reference)
+    assert reference is not None
+    try:
+        return engine.open(files[GRAPH], reference)
+    except UnsuitableError as error:
+        raise unsuitable(serving.engine, error) from error
+
+
+def _try(
+    session: Session, golden: GoldenRows, requests: GoldenRequests, tolerance: Tolerance
+) -> list[tuple[int, float]]:
+    """Golden rows, through the encoder of requests where they can be had as requests; then timings."""
+    if requests.are_texts:
+        check_golden(session, golden, tolerance)
+        return warm_up(lambda feeds: partial(session.answer, feeds), golden)
+    check_golden(requests, golden, tolerance)
+    return warm_up(requests.batch, golden)
+
+
+def resident_bytes() -> int:
+    """Memory of this process, once malloc has given back what it does not need; 0 where the system does not say."""
+    if sys.platform != "linux":
+        return 0
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not every C library has it
+    if trim is not None:
+        trim(0)
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
