@@ -41,11 +41,15 @@ def own(service: Service, limits: Http, *, tls: ssl.SSLContext | None = None) ->
 
 
 @contextmanager
-def under_uvicorn(application: Any) -> Iterator[str]:
-    """The address of an ASGI application under uvicorn."""
+def under_uvicorn(application: Any, *, prefix: str = "") -> Iterator[str]:
+    """The address of an ASGI application under uvicorn.
+
+    prefix: of the paths that callers use, which a proxy strips.
+    """
     with listen("127.0.0.1", 0) as listening:
-        options: dict[str, Any] = {"log_level": "error", "lifespan": "on", "ws": "none", "timeout_graceful_shutdown": 1}
-        server = uvicorn.Server(uvicorn.Config(application, **options))
+        config = uvicorn.Config(application, lifespan="on", ws="none", log_level="error", root_path=prefix)
+        config.server_header, config.timeout_graceful_shutdown = False, 1
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         wait_until(lambda: server.started)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.serving.http.carriers import (
+    CARRIERS,
     Answer,
     answers_of,
     connect,
-    own,
     read_all,
     read_bytes,
     read_some,
@@ -25,6 +25,7 @@ from unisono.drivers.serving.settings import Http
 HOST = b"Host: x\r\n"
 GET = b"GET /echo HTTP/1.1\r\n" + HOST
 POST = b"POST /echo HTTP/1.1\r\n" + HOST
+Leave = Callable[[socket.socket], None]
 MOST = 4
 """Requests of a connection that are under way at once."""
 
@@ -35,8 +36,8 @@ def later() -> Later:
 
 
 @pytest.fixture
-def address(later: Later) -> Iterator[str]:
-    with own(desk(later), Http(max_pipelined=MOST)) as started:
+def address(later: Later, carrier: str) -> Iterator[str]:
+    with CARRIERS[carrier](desk(later), Http(max_pipelined=MOST)) as started:
         yield started
 
 
@@ -142,27 +143,19 @@ def test_a_head_is_answered_without_a_body(address: str) -> None:
     assert int(answers[0].headers["content-length"]) == len(answers[1].body) + len("HEAD") - len("GET")
 
 
-@pytest.mark.parametrize(
-    ("request_line", "header", "kept"),
-    [
-        (b"HTTP/1.1", b"", None),
-        (b"HTTP/1.1", b"Connection: close\r\n", "close"),
-        (b"HTTP/1.0", b"", "close"),
-        (b"HTTP/1.0", b"Connection: keep-alive\r\n", "keep-alive"),
-    ],
-)
-def test_a_connection_is_kept_as_its_client_likes(
-    address: str, request_line: bytes, header: bytes, kept: str | None
-) -> None:
-    request = b"GET /echo " + request_line + b"\r\n" + HOST + header + b"\r\n"
+@pytest.mark.parametrize("request_line", [b"GET /echo HTTP/1.1\r\nConnection: close\r\n", b"GET /echo HTTP/1.0\r\n"])
+def test_a_connection_is_closed_when_its_client_likes(address: str, request_line: bytes) -> None:
     with connect(address) as connection:
-        connection.sendall(request)
-        if kept == "close":
-            answers = answers_of(read_all(connection))
-        else:
-            connection.sendall(request)
-            answers = read_some(connection, 2)
-    assert [one.headers.get("connection") for one in answers] == [kept] * (1 if kept == "close" else 2)
+        connection.sendall(request_line + HOST + b"\r\n")
+        answers = answers_of(read_all(connection))
+    assert [(one.status, one.headers["connection"]) for one in answers] == [(200, "close")]
+
+
+def test_a_kept_connection_of_http_1_0_says_so(address: str) -> None:
+    with connect(address) as connection:
+        for _ in range(2):
+            connection.sendall(b"GET /echo HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+            assert [one.headers["connection"] for one in read_some(connection, 1)] == ["keep-alive"]
 
 
 def test_nothing_is_read_after_the_last_request(address: str, later: Later) -> None:
@@ -203,17 +196,25 @@ def reset(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("leave", [reset, socket.socket.close], ids=["reset", "close"])
-def test_what_a_client_asked_is_taken_back_when_it_goes(address: str, later: Later, leave: object) -> None:
-    assert callable(leave)
-    connection = connect(address)
-    connection.sendall(ask("a", "b", "c"))
-    wait_until(lambda: len(later.asked) == 3)
-    later.asked[1].answer()
-    leave(connection)
-    wait_until(lambda: later.asked[0].is_cancelled and later.asked[2].is_cancelled)
-    assert not later.asked[1].is_cancelled
+def test_what_a_client_asked_is_taken_back_when_it_goes(address: str, later: Later, leave: Leave) -> None:
+    with connect(address) as connection:
+        connection.sendall(ask("a"))
+        wait_until(lambda: later.asked)
+        leave(connection)
+    wait_until(lambda: later.asked[0].is_cancelled)
     later.asked[0].answer()  # comes too late, and disturbs nobody
     assert say(address, GET + b"\r\n")[0].status == 200
+
+
+@pytest.mark.parametrize("leave", [reset, socket.socket.close], ids=["reset", "close"])
+def test_all_that_it_asked_is_taken_back_but_for_what_is_answered(address: str, later: Later, leave: Leave) -> None:
+    with connect(address) as connection:
+        connection.sendall(ask("a", "b", "c"))
+        wait_until(lambda: len(later.asked) == 3)
+        later.asked[1].answer()
+        leave(connection)
+    wait_until(lambda: later.asked[0].is_cancelled and later.asked[2].is_cancelled)
+    assert not later.asked[1].is_cancelled
 
 
 def test_a_client_that_only_sends_nothing_more_gets_its_answers(address: str, later: Later) -> None:

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from unisono.drivers.serving.exchange import Request, Response
+from unisono.drivers.serving.http.responses import ALWAYS
 from unisono.drivers.serving.refusals import RefusalError, problem
 from unisono.drivers.serving.service import Service
 from unisono.drivers.serving.settings import Http
@@ -18,10 +19,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Application:
-    """The ASGI application.
+    """The ASGI application. Under a prefix of somebody's application, paths are those after the prefix.
 
     service: what is served.
-    limits:  of each request.
+    limits:  of each request's body, in size and time. Connections and headers are limited by whoever runs it.
     """
 
     def __init__(self, service: Service, limits: Http | None = None) -> None:
@@ -30,18 +31,23 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection event, as the ASGI specification has it."""
-        if scope["type"] == "lifespan":
-            await _live(receive, send)
-        elif scope["type"] == "http":
+        if scope["type"] == "http":
             await self._respond(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close"})
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began_s = perf_counter()
         try:
-            response = await self._ask(_request(scope, await read_body(scope, receive, self._limits)), receive)
+            body = await read_body(scope, receive, self._limits)
+            response = await self._ask(_request(scope, body, began_s), receive) if body is not None else None
         except RefusalError as refusal:
             response = problem(refusal)
         if response is not None:
-            await _send(send, response)
+            await _send(send, response, is_head=scope["method"] == "HEAD")
 
     async def _ask(self, request: Request, receive: Receive) -> Response | None:
         """The response; None if the caller went away first."""
@@ -50,26 +56,24 @@ class Application:
         if answer.done() or cancel is None:
             return await answer
         gone = asyncio.ensure_future(receive())
-        waited: list[asyncio.Future[Any]] = [answer, gone]
-        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        if answer.done():
+        try:
+            await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
             gone.cancel()
-            return answer.result()
-        cancel()
-        return None
+            if not answer.done():
+                cancel()
+        return answer.result() if answer.done() else None
 
 
-def _request(scope: Scope, body: bytes) -> Request:
-    root = scope.get("root_path", "")
-    path = scope["path"].removeprefix(root) if root else scope["path"]
-    return Request(
-        method=scope["method"],
-        path=path,
-        query=scope.get("query_string", b""),
-        headers=dict(scope["headers"]),
-        body=body,
-        began_s=perf_counter(),
-    )
+def _request(scope: Scope, body: bytes, began_s: float) -> Request:
+    path, query = _path_under(scope.get("root_path", ""), scope["path"]), scope.get("query_string", b"")
+    return Request(scope["method"], path, query, dict(scope["headers"]), body, began_s)
+
+
+def _path_under(prefix: str, path: str) -> str:
+    """What comes after the prefix, if the path begins with it: some servers put it in front, some do not."""
+    rest = path.removeprefix(prefix)
+    return rest if rest.startswith("/") else path
 
 
 async def _live(receive: Receive, send: Send) -> None:
@@ -79,8 +83,8 @@ async def _live(receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-async def read_body(scope: Scope, receive: Receive, limits: Http) -> bytes:
-    """The body of a request. Raises RefusalError if it is too large, too slow, or cut off."""
+async def read_body(scope: Scope, receive: Receive, limits: Http) -> bytes | None:
+    """The body of a request; None if the caller went away. Raises RefusalError if it is too large, or too slow."""
     announced = dict(scope["headers"]).get(b"content-length", b"0")
     if not announced.isdigit() or int(announced) > limits.max_body_bytes:
         raise _too_large(announced.decode("latin-1")[:20], limits)
@@ -92,19 +96,17 @@ async def read_body(scope: Scope, receive: Receive, limits: Http) -> bytes:
         raise RefusalError("request_timeout", f"the body did not come; {allowed}") from None
 
 
-async def _collect(receive: Receive, limits: Http) -> bytes:
-    pieces: list[bytes] = []
-    size = 0
+async def _collect(receive: Receive, limits: Http) -> bytes | None:
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise RefusalError("cancelled", "the body was cut off; allowed: a whole body; send it again")
-        pieces.append(message.get("body", b""))
-        size += len(pieces[-1])
-        if size > limits.max_body_bytes:
+            return None
+        body += message.get("body", b"")
+        if len(body) > limits.max_body_bytes:
             raise _too_large(f"more than {limits.max_body_bytes}", limits)
         if not message.get("more_body", False):
-            return b"".join(pieces)
+            return bytes(body)
 
 
 def _too_large(seen: str, limits: Http) -> RefusalError:
@@ -112,9 +114,9 @@ def _too_large(seen: str, limits: Http) -> RefusalError:
     return RefusalError("body_too_large", message)
 
 
-async def _send(send: Send, response: Response) -> None:
-    headers = [*response.headers, (b"content-length", str(len(response.body)).encode())]
+async def _send(send: Send, response: Response, *, is_head: bool) -> None:
+    headers = [*response.headers, *ALWAYS, (b"content-length", b"%d" % len(response.body))]
     if response.status in (408, 413):  # what is left of the body is not read
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
+    await send({"type": "http.response.body", "body": b"" if is_head else response.body})

@@ -17,7 +17,9 @@ KEEPS_OLD: Final = b"\r\nconnection: keep-alive\r\n\r\n"
 """How a head ends: the connection is kept, or closed after the body, or kept for a client of HTTP/1.0."""
 
 _REASONS: Mapping[int, str] = {status.value: status.phrase for status in HTTPStatus} | {499: "Client Closed Request"}
-_ALWAYS = b"x-content-type-options: nosniff\r\ncache-control: no-store\r\n"
+ALWAYS: Headers = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+"""What every response says: browsers take it for what it is called, and nobody keeps it."""
+_ALWAYS = b"".join(b"%b: %b\r\n" % header for header in ALWAYS)
 _PLAIN = {
     status: f"HTTP/1.1 {status} {reason}\r\n".encode() + _ALWAYS for status, reason in _REASONS.items() if status >= 200
 }
