@@ -39,12 +39,11 @@ class ServedProject:
         return {pid: resident_mb(pid) for pid in usage_of(self.pid).cpu_s}
 
 
-def make_served_project(folder: Path, settings: str) -> Path:
-    """A project with a model and its state, to be served with these settings."""
+def make_served_project(folder: Path) -> Path:
+    """A project with a model and its state."""
     project = make_project(folder)
     register(project)
     project.stream("risk")
-    (folder / "unisono.toml").write_text(CONFIG + settings)
     return folder
 
 
@@ -54,8 +53,9 @@ def request_body(number: int) -> bytes:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[ServedProject]:
-    """Serve a project until the end of the context. A server that ends by itself is a failure."""
+def serving(folder: Path, settings: str) -> Iterator[ServedProject]:
+    """Serve a project with these settings until the end of the context. A server that ends by itself is a failure."""
+    (folder / "unisono.toml").write_text(CONFIG + settings)
     said = folder / "said.txt"
     command = [sys.executable, "-m", "unisono", "serve", "--json", "--port", "0", "--project", str(folder)]
     with said.open("wb") as errors, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as process:

@@ -12,12 +12,13 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from benchmarks.serving.callers import Seen, post, press
 from tests.serving.load.malformed import Malformer
-from tests.serving.load.served import PATH, ServedProject, make_served_project, request_body, serving
+from tests.serving.load.served import PATH, ServedProject, request_body, serving
 
 ROUND = os.environ.get("UNISONO_ROUNDS", "test")
 REQUESTS = {"quick": 300, "test": 1500, "soak": 200_000}[ROUND]
@@ -39,8 +40,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedProject]:
-    with serving(make_served_project(tmp_path_factory.mktemp("fuzz") / "project", SETTINGS)) as server:
+def served(project: Path) -> Iterator[ServedProject]:
+    with serving(project, SETTINGS) as server:
         yield server
 
 
