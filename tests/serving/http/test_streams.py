@@ -97,3 +97,8 @@ def test_a_stream_is_read_so_over_a_real_connection(address: str, name: str) -> 
 def test_what_comes_after_a_refusal_is_never_read() -> None:
     answers, is_closed = read([*(stream.data for stream in REFUSED.values()), NEXT])
     assert len(answers) == 1 and is_closed
+
+
+def test_what_is_no_request_is_refused_after_a_wish_to_upgrade_too() -> None:
+    answers, is_closed = read([READ["a wish to upgrade"].data + b"nonsense\r\n\r\n"])
+    assert [one.status for one in answers] == [200, 400] and is_closed

@@ -92,18 +92,35 @@ class Reader:
         """
         if self._raw_bytes:
             data = self._feed_raw(data)
-        phase, unread, room = self.phase, self._unread, len(data)
+        phase, unread = self.phase, self._unread
+        left = self._parse(data)
+        while left:
+            left = self._parse(self._feed_raw(left) if self._raw_bytes else left)
+        if self.phase == HEAD:
+            self._count_head(len(data))
+        elif phase == BODY and self.phase == BODY and self._is_chunked:
+            self._count_around_chunks(len(data) - (unread - self._unread))
+
+    def _parse(self, data: bytes) -> bytes:
+        """Returns what the parser leaves: after a wish to speak something else it does not even read the body."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(data[upgrade.args[0] :])
+            return data[upgrade.args[0] :]
         except httptools.HttpParserError as error:
             if not self.is_over:  # what comes after the last request is not read
                 raise self._refusal(error) from None
-        if self.phase == HEAD:
-            self._count_head(room)
-        elif phase == BODY and self.phase == BODY and self._is_chunked:
-            self._count_around_chunks(room - (unread - self._unread))
+        return b""
+
+    def _feed_raw(self, data: bytes) -> bytes:
+        """Take a body that the parser does not read; returns what comes after it."""
+        piece = data[: self._raw_bytes]
+        self._raw_bytes -= len(piece)
+        if piece:
+            self.on_body(piece)
+        if not self._raw_bytes:
+            self._finish()
+        return data[len(piece) :]
 
     @property
     def is_old(self) -> bool:
@@ -139,25 +156,6 @@ class Reader:
         if self._chunk_room < 0:
             most = self._limits.max_header_bytes
             raise _malformed("chunk extensions", f"{most} bytes around the chunks")
-
-    # A wish to speak something else -----------------------------------------------------------------------------------
-
-    def _ignore_upgrade(self, rest: bytes) -> None:
-        """The parser leaves off after the head: the body, and then the next request, are read all the same."""
-        if self._raw_bytes:
-            rest = self._feed_raw(rest)
-        if rest and not self.is_over:
-            self.feed(rest)
-
-    def _feed_raw(self, data: bytes) -> bytes:
-        """Take a body whose end the parser does not look for; returns what comes after it."""
-        piece = data[: self._raw_bytes]
-        self._raw_bytes -= len(piece)
-        if piece:
-            self.on_body(bytes(piece))
-        if not self._raw_bytes:
-            self._finish()
-        return data[len(piece) :]
 
     # The parser's callbacks -------------------------------------------------------------------------------------------
 
