@@ -143,6 +143,21 @@ def lane_with(lane: Lane, waiting: int) -> Lane:
 
 
 @in_loop
+async def test_others_who_have_little_to_do_are_no_reason_to_refuse() -> None:
+    lanes = Lanes(Bounds(wait_s=0.5))
+    lane = lane_of(Fake(), row_s=0.0009)
+    others = [lane_of(Fake(), row_s=0.0009) for _ in range(20)]
+    waiting = [ask(lanes, lane, float(row)) for row in range(400)]  # for 0.36 s
+    waiting += [ask(lanes, other, 1.0) for other in others]
+    assert lanes.expected_wait_s(lane) == pytest.approx(400 * 0.0009 + 20 * 0.0009)
+    waiting.append(ask(lanes, lane, 1.0))
+    waiting += [ask(lanes, other, float(row)) for other in others for row in range(100)]
+    with pytest.raises(RefusalError, match="401 rows wait"):
+        ask(lanes, lane, 1.0)
+    await asyncio.gather(*waiting)
+
+
+@in_loop
 async def test_more_rows_than_may_wait_are_refused_and_more_than_may_ever_otherwise() -> None:
     lanes = Lanes(Bounds(rows=10))
     lane = lane_of(Fake())
