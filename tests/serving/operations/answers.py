@@ -42,9 +42,6 @@ class Version:
     def look_up_together(self, calls: Sequence[Call]) -> tuple[Known, list[Known]]:
         raise AssertionError
 
-    def look_up_together(self, calls: Sequence[Call]) -> tuple[Known, list[Known]]:
-        raise AssertionError
-
     def score(self, rows: Sequence[Row], features: Matrix) -> Outputs:
         raise AssertionError
 

@@ -89,6 +89,7 @@ class InMemory(Version):
     """A version that takes room."""
 
     size_bytes = 1000
+    outputs = ()
     timings: Sequence[tuple[int, float]] = [(1, 0.25)]
 
 

@@ -42,6 +42,11 @@ class Channel:
         self._acks = bytearray()
 
     @property
+    def held(self) -> int:
+        """Bytes that wait."""
+        return self._held
+
+    @property
     def is_full(self) -> bool:
         """Whether nothing more can wait."""
         return self._held >= self._room
