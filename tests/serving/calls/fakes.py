@@ -19,6 +19,7 @@ from unisono.drivers.serving.calls import Answered, Call, Outcome
 from unisono.drivers.serving.lane import Lane
 from unisono.drivers.serving.lanes import Lanes
 from unisono.drivers.serving.pace import Pace
+from unisono.drivers.serving.repository import Form
 
 PATIENCE_S = 20
 QUICK, SLOW = 1e-5, 0.01
@@ -55,6 +56,7 @@ class Fake:
     failing: frozenset[float] = frozenset()
     gate: threading.Event | None = None
     size_bytes: int = 1000
+    outputs: tuple[Form, ...] = ()
     timings: list[tuple[int, float]] = field(default_factory=list)
     asked: list[list[float]] = field(default_factory=list)
     aside: int = 0
