@@ -162,15 +162,19 @@ def has_predictions(folder: Path) -> bool:
 
 
 def test_the_server_tells_machines_where_it_is_and_keeps_its_port(streamed: list[Run], home: Path) -> None:
-    with running("serve", "--port", 0, "--json", folder=home) as server:
+    with running("serve", "--port", 0, "--workers", 2, "--json", folder=home) as server:
         greeting = json.loads(first_line(server))
         assert set(greeting) == FIELDS["serve"]
-        assert greeting["predictors"] == ["late"]
+        assert (greeting["predictors"], greeting["workers"]) == (["late"], 2)
         assert get(f"{greeting['url']}/health/ready")["status"] == "ready"
         port = greeting["url"].rpartition(":")[2]
         refused = unisono("serve", "--port", port, folder=home)
         server.send_signal(signal.SIGTERM)
-        assert finish(server).exit_code == 0
+        stopped = finish(server)
+    assert stopped.exit_code == 0
+    told = [json.loads(line) for line in stopped.err.splitlines()]
+    assert [line["event"] for line in told].count("worker_listens") == 2
+    assert [line["event"] for line in told][-2:] == ["stopping", "stopped"]
     assert refused.exit_code == 6
     assert refused.err.startswith("error: ")
     assert port in refused.err
@@ -184,7 +188,11 @@ def test_the_server_answers_the_example_that_it_shows(streamed: list[Run], home:
         assert 0 <= get(url, body)["prediction"]["probability"] <= 1
         server.send_signal(signal.SIGINT)
         stopped = finish(server)
-    assert (stopped.exit_code, stopped.err) == (0, "stopped\n")
+    assert stopped.exit_code == 0
+    told = stopped.err.splitlines()
+    assert told[-1].endswith(" stopped")
+    assert any("late: champion " in line for line in told)
+    assert sum("listens" in line for line in told) >= 1
 
 
 def first_line(process: subprocess.Popen[str]) -> str:

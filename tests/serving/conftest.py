@@ -20,10 +20,14 @@ from tests.drivers.streams import Adder, ready, write_log
 from unisono.drivers.online.plan import plan_of
 from unisono.drivers.online.predictor import OnlinePredictor
 from unisono.drivers.online.reading import Lookup, StateReader
-from unisono.drivers.serving.assembly import service_of
+from unisono.drivers.serving.handlers.health import HealthHandler
+from unisono.drivers.serving.handlers.predict import PredictHandler
 from unisono.drivers.serving.lane import Lane
 from unisono.drivers.serving.lanes import Lanes
 from unisono.drivers.serving.listening import Server
+from unisono.drivers.serving.operations.meter import NoMeter
+from unisono.drivers.serving.readiness import Readiness
+from unisono.drivers.serving.security.gate import OpenGate
 from unisono.drivers.serving.service import Service
 from unisono.drivers.serving.settings import Http
 from unisono.drivers.serving.versions.catalogue import Catalogue, OneVersion
@@ -54,7 +58,10 @@ def service(online: OnlinePredictor) -> Service:
     """One predictor, in this process."""
     lookup = Lookup(StateReader(online.store, online.plan), online.plan, clock=lambda: 0)
     served = OneVersion(online.plan, Lane("risk", LoadedVersion(online.scorer, lookup)), Lanes())
-    return service_of(Catalogue({"risk": served}), {"risk": online.store}, timeout_s=10.0)
+    catalogue = Catalogue({"risk": served})
+    predict = PredictHandler(catalogue, OpenGate(), NoMeter(), timeout_s=10.0, most_bytes=1 << 20)
+    health = HealthHandler(Readiness(lambda: {"risk": ""}, {"risk": online.store}))
+    return Service({"predict": predict, "health": health})
 
 
 @dataclass(frozen=True)

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sys
+import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts.types import UInt16
+from cyclopts import Parameter
+from cyclopts.types import NonNegativeInt, UInt16
 
 from unisono.cli.answer import Answer
 from unisono.cli.options import COMMON_DEFAULTS, Common, option
-from unisono.cli.output import note, tell
+from unisono.cli.output import tell
 
 if TYPE_CHECKING:
     from unisono.drivers.project import Project
+    from unisono.drivers.serving.workers.reports import Event, Report
 
 EXAMPLES = (
     "unisono serve",
-    "unisono serve --host 0.0.0.0 --port 9000",
+    "unisono serve --workers 2 --port 9000",
 )
 FIELDS = {
     "url": "where it can be reached",
     "predictors": "names of those that are served",
+    "workers": "how many processes answer",
 }
 
 
@@ -39,26 +42,48 @@ def serve(
         UInt16 | None,
         option("PORT", "TCP port; 0 takes a free one. Default: port in unisono.toml, else 8080."),
     ] = None,
+    workers: Annotated[
+        NonNegativeInt | None,
+        option("NUMBER", "Processes that answer. Default: count in [serve.workers], else one for each core."),
+    ] = None,
+    insecure: Annotated[
+        bool,
+        Parameter(
+            help="Let others than this machine ask without a token, where the server has none.",
+            negative="",
+            show_default=False,
+        ),
+    ] = False,
     common: Common = COMMON_DEFAULTS,
 ) -> None:
     """Answer requests over HTTP: POST /predict/PREDICTOR with the request as JSON.
 
     Serves every predictor that has a registered version, from the state that `unisono stream` keeps; features are
-    evaluated at the time of the request, which is the server's clock if the request does not say. GET /health/live
-    and /health/ready tell how it is. Prints the address and an example once it can be reached (with --json one line:
-    url and predictors). Ctrl-C or SIGTERM stops it after the requests under way.
+    evaluated at the time of the request, which is the server's clock if the request does not say. Another champion is
+    served within a second, without a request lost. GET /health/live and /health/ready tell how it is. Prints the
+    address and an example once it can be reached (with --json one line: url, predictors, workers; what happens later
+    is told on stderr, then in lines of JSON, too). SIGHUP reads unisono.toml again. Ctrl-C or SIGTERM stops it after
+    the requests under way.
     """
     from unisono.drivers.project import load
+    from unisono.drivers.serving.start import Wishes
 
     project = load(common.project)
+    wishes = Wishes(host, port, workers, insecure, is_json=common.json)
 
     def announce(address: str) -> None:
         names = project.answering
-        tell(Answer({"url": address, "predictors": names}, _greeting(project, address, names)))
+        count = wishes.over(project.config.serve).workers.count or _cores()
+        answer = {"url": address, "predictors": names, "workers": count}
+        tell(Answer(answer, _greeting(project, address, names)))
 
-    with _stopped_by_signals():
-        project.serve(host=host, port=port, announce=announce)
-    note("stopped", quiet=common.quiet)
+    project.serve(wishes, announce=announce, report=_reporter(common))
+
+
+def _cores() -> int:
+    from unisono.drivers.cores import usable_cores
+
+    return usable_cores()
 
 
 def _greeting(project: Project, address: str, names: Sequence[str]) -> str:
@@ -68,13 +93,23 @@ def _greeting(project: Project, address: str, names: Sequence[str]) -> str:
     return "\n".join([f"serving {', '.join(names)} at {address} (Ctrl-C stops); try:", *examples])
 
 
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """The server hands SIGINT and SIGTERM on once it has stopped in order; being told to stop is no failure."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    except KeyboardInterrupt:
-        pass
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _reporter(common: Common) -> Report:
+    """Tells on stderr what happens; with --quiet only what is not as it should be."""
+
+    def report(event: Event) -> None:
+        if event.level != "info" or not common.quiet:
+            print(_json_line(event) if common.json else _line(event), file=sys.stderr, flush=True)
+
+    return report
+
+
+def _line(event: Event) -> str:
+    at = time.strftime("%H:%M:%S")
+    return f"{at} {event.message}" if event.level == "info" else f"{at} {event.level}: {event.message}"
+
+
+def _json_line(event: Event) -> str:
+    import msgspec
+
+    line = {"time": time.time(), "level": event.level, "event": event.kind, "message": event.message}
+    return msgspec.json.encode({**line, **event.fields}).decode()

@@ -41,6 +41,8 @@ if TYPE_CHECKING:  # each is loaded by the method that needs it: a training fram
     from unisono.drivers.parity import ParityReport
     from unisono.drivers.registering import Registered
     from unisono.drivers.scoring import Scorer
+    from unisono.drivers.serving.start import Wishes
+    from unisono.drivers.serving.workers.reports import Event
     from unisono.drivers.stream import StreamReport, StreamRun
     from unisono.store.registry import Registry
     from unisono.store.states import StateStore
@@ -359,23 +361,28 @@ class Project:
         """The states that its stream keeps. Raises StoreError if there are none yet."""
         from unisono.store.states import StateStore
 
-        return StateStore(self._stream_path(predictor) / "state", self.ready(predictor).identities)
+        return StateStore(self.state_path(predictor), self.ready(predictor).identities)
+
+    def state_path(self, predictor: str) -> Path:
+        """Where they are."""
+        return self._stream_path(predictor) / "state"
 
     def serve(
         self,
+        wishes: Wishes | None = None,
         *,
-        host: str | None = None,
-        port: int | None = None,
         announce: Callable[[str], None] = lambda address: None,
+        report: Callable[[Event], None] = lambda event: None,
     ) -> None:
         """Serve every predictor that has a version over HTTP, until the process is told to stop.
 
-        host, port: where to listen; None: as unisono.toml says.
-        announce:   called with the address once it can be reached.
+        wishes:   where to listen, how many workers; None: as unisono.toml says.
+        announce: called with the address once it can be reached.
+        report:   told what happens.
         """
-        from unisono.drivers.serving.assembly import serve
+        from unisono.drivers.serving.start import Wishes, serve
 
-        serve(self, host=host, port=port, announce=announce)
+        serve(self, wishes or Wishes(), announce=announce, report=report)
 
     # Proof ------------------------------------------------------------------------------------------------------------
 

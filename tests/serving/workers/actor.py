@@ -6,10 +6,11 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from unisono.drivers.serving.security.tokens import Token
 from unisono.drivers.serving.settings import Serve
 from unisono.drivers.serving.versions.routes import Routes
 from unisono.drivers.serving.workers.asking import Asking
@@ -31,6 +32,7 @@ class Actor:
         self.asking = asking
         self.routes: dict[str, Routes] = {}
         self.settings = boot.settings
+        self.tokens: Sequence[Token] | None = boot.tokens
         self.server: asyncio.Server | None = None
         self.connections: set[asyncio.Task[None] | None] = set()
 
@@ -45,6 +47,9 @@ class Actor:
 
     def configure(self, settings: Serve) -> None:
         self.settings = settings
+
+    def replace_tokens(self, tokens: Sequence[Token] | None) -> None:
+        self.tokens = tokens
 
     async def start(self, listening: socket.socket) -> None:
         self.server = await asyncio.start_server(self.connected, sock=listening)
@@ -92,6 +97,7 @@ class Actor:
                 "connections": len(self.connections),
                 "routes": self.routes,
                 "settings": self.settings,
+                "tokens": None if self.tokens is None else [token.name for token in self.tokens],
             }
         )
 

@@ -115,7 +115,7 @@ def kept(
     watcher = FakeWatcher(routes)
     terms = Terms(
         root=Path(),
-        store=Path("store"),
+        log=Path("served"),
         predictors=(),
         settings=settings,
         workers=workers,

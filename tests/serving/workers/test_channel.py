@@ -24,9 +24,11 @@ def boot() -> Boot:
         host="::1",
         port=80,
         root="root",
-        store="store",
+        shared="shared",
+        log="",
         is_json=True,
         settings=Serve(port=0),
+        tokens=None,
         predictors=[Predictor(plan_json(plan_of(ready())), "states")],
         routes=[Routes("risk", {"v": "path"}, {"champion": "v"}, split={"challenger": 0.25})],
     )

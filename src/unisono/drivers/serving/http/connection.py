@@ -182,6 +182,7 @@ class Connection(asyncio.Protocol):
     def _take(self, request: Request, is_kept: bool, version: str) -> None:
         """A request is whole."""
         is_kept = is_kept and not self._owner.is_draining
+        is_kept = is_kept and not self._owner.is_leaving
         ending = (KEEPS if version == "1.1" else KEEPS_OLD) if is_kept else CLOSES
         exchange = Exchange(self, ending, is_head=request.method == "HEAD")
         self._waiting.append(exchange)

@@ -47,6 +47,7 @@ class Connections:
         self.service = service
         self.limits = limits
         self.counts = Counts()
+        self.is_leaving = False  # the next answer on each connection is its last
         self.is_draining = False
         self.now_s = perf_counter()  # as of the last sweep
         self._open: set[Connection] = set()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from socket import socket
+from time import perf_counter
 
 from unisono.drivers.serving.http.connection import LINGER_S, Connection
 from unisono.drivers.serving.http.connections import Connections, Counts
@@ -14,6 +16,8 @@ from unisono.drivers.serving.settings import Http
 
 BACKLOG = 2048
 """Connections that wait to be accepted."""
+
+_LOOK_S = 0.01
 
 
 class HttpServer:
@@ -40,7 +44,7 @@ class HttpServer:
         return len(self._connections)
 
     def limit(self, limits: Http) -> None:
-        """Other limits, for connections that come from now on."""
+        """Let other limits hold: those of size for new connections, those of time and number from now on."""
         self._connections.limits = limits
 
     async def start(self, sockets: Sequence[socket]) -> None:
@@ -64,6 +68,35 @@ class HttpServer:
 
     def _connect(self) -> Connection:
         return Connection(self._connections)
+
+    async def farewell(self, most_s: float) -> None:
+        """Accept no more, and let the next answer on each connection be its last.
+
+        A client that has just been answered may have sent its next request already: closing its connection then would
+        lose that. Returns once all have gone, or after `most_s`; those that said nothing by then are for `drain`.
+        """
+        for server in self._servers:
+            await self._close(server)
+        self._servers.clear()
+        self._connections.is_leaving = True
+        ends_s = perf_counter() + most_s
+        while len(self._connections) and perf_counter() < ends_s:
+            await asyncio.sleep(_LOOK_S)
+
+    async def _close(self, server: asyncio.Server) -> None:
+        """Stop accepting, but for the connections that wait to be accepted: they would be reset."""
+        waiting = [one.dup() for one in server.sockets]
+        server.close()
+        for one in waiting:
+            with one, suppress(BlockingIOError):
+                one.setblocking(False)
+                while True:
+                    await self._take(one.accept()[0])
+
+    async def _take(self, accepted: socket) -> None:
+        accepted.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.connect_accepted_socket(self._connect, accepted, ssl=self._tls)
 
     async def drain(self, grace_s: float) -> None:
         """Stop: accept no more, answer what was asked, close what is idle; what is not done after the grace is cut."""

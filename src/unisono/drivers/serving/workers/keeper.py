@@ -5,25 +5,34 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 
 import msgspec
+from msgspec.structs import replace
 
+from unisono.drivers.serving.http.sockets import address_of
+from unisono.drivers.serving.operations.writer_process import WriterProcess
+from unisono.drivers.serving.security.tokens import Token
+from unisono.drivers.serving.security.watching import TokenWatch
 from unisono.drivers.serving.settings import Serve
 from unisono.drivers.serving.versions.routes import Routes
 from unisono.drivers.serving.workers import slots
-from unisono.drivers.serving.workers.address import reserve, url_of
-from unisono.drivers.serving.workers.messages import Ask, Boot, Configure, FromKeeper, Predictor, Stop
+from unisono.drivers.serving.workers.address import reserve
+from unisono.drivers.serving.workers.messages import Ask, Boot, Configure, FromKeeper, Predictor, Stop, Tokens
+from unisono.drivers.serving.workers.reloading import taken_over
 from unisono.drivers.serving.workers.reports import Event, Report
 from unisono.drivers.serving.workers.slots import House, Slot
 from unisono.drivers.serving.workers.watching import Shapes, Watcher, WatchThread
 from unisono.spec.errors import StoreError, UnisonoError
-from unisono.spec.wording import one_line
+from unisono.spec.wording import listing, one_line
 
 _TRIES = 3  # to start a worker, before the server is said not to start
+_LOOK_S = 1.0
 _APPLY_S = 60.0  # until all workers have done what was asked for
 
 
@@ -31,24 +40,27 @@ _APPLY_S = 60.0  # until all workers have done what was asked for
 class Terms:
     """What a keeper is to keep.
 
-    root:       folder of the project; store: the folder in it for what is written.
+    root:       folder of the project.
+    log:        folder of the prediction log.
     predictors: that may be served.
     settings:   [serve], with what the command line says put over it.
     workers:    how many.
     is_json:    whether workers log lines of JSON.
     reread:     reads the settings again. Raises UnisonoError if they are wrong.
     shape:      adds to routes what settings say of a predictor's versions.
+    tokens:     watches those who may ask; None: anybody may.
     command:    starts a worker.
     """
 
     root: Path
-    store: Path
+    log: Path
     predictors: Sequence[Predictor]
     settings: Serve
     workers: int
     is_json: bool
     reread: Callable[[], Serve]
     shape: Callable[[Serve], Shapes]
+    tokens: TokenWatch | None = None
     command: Sequence[str] = slots.COMMAND
 
 
@@ -77,16 +89,44 @@ class Keeper:
         Raises StoreError if the address is taken, no predictor has a version, or workers do not start.
         """
         settings = self._settings
-        with reserve(settings.host, settings.port) as address:
-            self._address = address
+        with reserve(settings.host, settings.port) as self._address, self._reserve_grpc():
             self._watcher.shape = self._terms.shape(settings)
             self._take(self._watcher.look())
             if not self._routes:
                 raise StoreError(
-                    f"{self._terms.store}: no predictor has a version that can be served; register one: "
+                    f"{self._terms.root}: no predictor has a version that can be served; register one: "
                     "`unisono register PREDICTOR MODEL`"
                 )
-            asyncio.run(self._serve())
+            with TemporaryDirectory(prefix="unisono-") as self._shared, self._written_down():
+                asyncio.run(self._serve())
+        self._report(Event("stopped", "stopped"))
+
+    @contextmanager
+    def _reserve_grpc(self) -> Iterator[None]:
+        """The port of gRPC, if that is wanted, which all workers share, too."""
+        grpc = self._settings.grpc
+        if grpc.port is None:
+            yield
+            return
+        with reserve(self._settings.host, grpc.port) as address:
+            port = address.getsockname()[1]
+            self._settings = replace(self._settings, grpc=replace(grpc, port=port))
+            yield
+
+    @contextmanager
+    def _written_down(self) -> Iterator[None]:
+        """The writer of the prediction log outlives the workers, whose last rows it takes."""
+        settings = self._settings
+        self._writer = WriterProcess(self._terms.log, settings.log) if settings.log.predictions else None
+        try:
+            yield
+        finally:
+            if self._writer is not None:
+                self._writer.stop(settings.workers.grace_s)
+
+    def _tokens(self) -> list[Token] | None:
+        tokens = self._terms.tokens
+        return None if tokens is None or tokens.tokens is None else list(tokens.tokens)
 
     # While it runs ----------------------------------------------------------------------------------------------------
 
@@ -106,16 +146,35 @@ class Keeper:
         kept = [asyncio.ensure_future(slot.keep()) for slot in self._slots]
         self._watching = WatchThread(self._watcher, lambda found: self._call(self._take, found))
         self._handle_signals()
+        looking = asyncio.ensure_future(self._look_after())
         try:
             await self._until(lambda: self._is_stopping or all(slot.is_listening for slot in self._slots), started=True)
             if not self._is_stopping:
-                self._announce(url_of(self._address, is_tls=bool(self._settings.http.certificate)))
+                self._tell_grpc()
+                self._announce(address_of(self._address, is_encrypted=bool(self._settings.http.certificate)))
                 self._watching.start()
             await self._until_stop.wait()
         finally:
+            looking.cancel()
             self._stop_workers()
             self._watching.stop()
             await asyncio.gather(*kept)
+
+    def _tell_grpc(self) -> None:
+        port = self._settings.grpc.port
+        if port is not None:
+            message = f"gRPC at {self._settings.host}:{port}"
+            self._report(Event("grpc_listens", message, fields={"host": self._settings.host, "port": port}))
+
+    async def _look_after(self) -> None:
+        """What is to be looked at once a second."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            if self._writer is not None and self._writer.ensure():
+                self._report(Event("writer_ended", "the writer of the prediction log ended; another runs now", "error"))
+            if self._terms.tokens is not None and self._terms.tokens.look():
+                self._tell_all(Tokens(self._tokens()))
+                self._report(Event("tokens", "other tokens are in force"))
 
     def _news_came(self) -> None:
         self._news.set()
@@ -148,9 +207,11 @@ class Keeper:
             host=host,
             port=port,
             root=str(terms.root),
-            store=str(terms.store),
+            shared=self._shared,
+            log=self._writer.address if self._writer else "",
             is_json=terms.is_json,
             settings=self._settings,
+            tokens=self._tokens(),
             predictors=list(terms.predictors),
             routes=list(self._routes.values()),
         )
@@ -238,24 +299,28 @@ class Keeper:
     def _reload(self, done: Callable[[str], None]) -> None:
         """Read unisono.toml again; what is wrong in it leaves all as it is."""
         try:
-            settings = self._terms.reread()
+            read = self._terms.reread()
         except UnisonoError as error:
             message = f"unisono.toml is not taken over, what was read before stays: {one_line(error)}"
             self._report(Event("not_reloaded", message, "error"))
             done(one_line(error))
             return
-        self._settings = settings
-        self._tell_all(Configure(settings))
+        grpc = self._settings.grpc  # with the port that was found
+        settings, waiting = taken_over(replace(self._settings, grpc=self._terms.settings.grpc), read)
+        self._settings = replace(settings, grpc=grpc)
+        self._tell_all(Configure(self._settings))
+        if waiting:
+            message = f"of [serve] in unisono.toml, {listing(waiting)} will be taken over by the next start only"
+            self._report(Event("needs_restart", message, "warning"))
+        self._change(self._reshape, lambda error: self._reloaded(error, done))
 
-        def shape() -> None:
-            self._watcher.shape = self._terms.shape(settings)
+    def _reshape(self) -> None:
+        self._watcher.shape = self._terms.shape(self._settings)
 
-        def told(error: str) -> None:
-            if not error:
-                self._report(Event("reloaded", "unisono.toml was read again"))
-            done(error)
-
-        self._change(shape, told)
+    def _reloaded(self, error: str, done: Callable[[str], None]) -> None:
+        if not error:
+            self._report(Event("reloaded", "unisono.toml was read again"))
+        done(error)
 
     # Stopping ---------------------------------------------------------------------------------------------------------
 
@@ -270,6 +335,8 @@ class Keeper:
         if self._is_stopping:  # the second time it is meant
             for slot in self._slots:
                 slot.kill(signal.SIGKILL)
+        else:
+            self._report(Event("stopping", "stopping, once the requests under way are answered"))
         self._is_stopping = True
         self._until_stop.set()
         self._news.set()

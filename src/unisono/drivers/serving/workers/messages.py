@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from unisono.drivers.online.plan_json import PlanJson
+from unisono.drivers.serving.security.tokens import Token
 from unisono.drivers.serving.settings import Serve
 from unisono.drivers.serving.versions.routes import Routes
 
@@ -37,9 +38,12 @@ class Boot(Message, frozen=True):
     slot:       its number, from 0; it keeps it when it is replaced.
     workers:    how many there are.
     host, port: where all of them listen.
-    root:       folder of the project; store: the folder in it for what is written.
-    is_json:    whether its log is lines of JSON.
+    root:       folder of the project.
+    shared:     folder with the memory that all workers of this server share.
+    log:        address of the writer of the prediction log; "": nothing is written down.
+    is_json:    whether its own log is lines of JSON.
     settings:   [serve] of unisono.toml.
+    tokens:     of those who may ask; None: anybody may.
     predictors: all that are defined, whether they have a version or not.
     routes:     of those that have one.
     """
@@ -49,9 +53,11 @@ class Boot(Message, frozen=True):
     host: str
     port: int
     root: str
-    store: str
+    shared: str
+    log: str
     is_json: bool
     settings: Serve
+    tokens: list[Token] | None
     predictors: list[Predictor]
     routes: list[Routes]
 
@@ -63,6 +69,15 @@ class Configure(Message, frozen=True):
     """
 
     settings: Serve
+
+
+class Tokens(Message, frozen=True):
+    """Other tokens are in force.
+
+    tokens: all of them; None: nobody needs one.
+    """
+
+    tokens: list[Token] | None
 
 
 class Stop(Message, frozen=True):
@@ -95,7 +110,7 @@ class Done(Message, frozen=True):
     answer: bytes = b""
 
 
-FromKeeper = Boot | Routes | Configure | Stop | Ping | Done
+FromKeeper = Boot | Routes | Configure | Tokens | Stop | Ping | Done
 
 
 # Worker to keeper -----------------------------------------------------------------------------------------------------

@@ -97,6 +97,8 @@ class Slot:
         while self._stopping is None:
             began_s = monotonic()
             reason = await self._live()
+            if self.failure and not self.is_listening:
+                reason = f"did not start ({self.failure})"
             lived_s = monotonic() - began_s
             listened = self.is_listening
             self._begin()

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import uvloop
 
+from unisono.drivers.serving.http.sockets import listen
+from unisono.drivers.serving.security.tokens import Token
 from unisono.drivers.serving.settings import Serve
+from unisono.drivers.serving.versions.memory import resident_bytes
 from unisono.drivers.serving.versions.routes import Routes
-from unisono.drivers.serving.workers.address import listen
 from unisono.drivers.serving.workers.asking import Asking
 from unisono.drivers.serving.workers.channel import Channel
 from unisono.drivers.serving.workers.logs import write_logs
@@ -35,6 +35,7 @@ from unisono.drivers.serving.workers.messages import (
     Ping,
     Pong,
     Stop,
+    Tokens,
 )
 from unisono.spec.errors import UnisonoError
 
@@ -50,6 +51,10 @@ class Serves(Protocol):
 
     def configure(self, settings: Serve) -> None:
         """unisono.toml was read again."""
+        ...
+
+    def replace_tokens(self, tokens: Sequence[Token] | None) -> None:
+        """Other tokens are in force; None: nobody needs one."""
         ...
 
     async def start(self, listening: socket.socket) -> None:
@@ -106,6 +111,8 @@ class Process:
             self._asking.answered(message)
         elif isinstance(message, Configure):
             self._configure(message)
+        elif isinstance(message, Tokens):
+            self._replace_tokens(message)
         elif isinstance(message, Stop):
             self._begin_stop(message)
         else:
@@ -119,7 +126,7 @@ class Process:
             write_logs(boot)
             self._worker = self._make(boot, self._asking)
             await self._apply_all(boot)
-            await self._worker.start(listen(boot.host, boot.port))
+            await self._worker.start(listen(boot.host, boot.port, is_shared=True))
         except Exception as error:
             self._fail(error)
             return
@@ -155,6 +162,10 @@ class Process:
         if self._worker is not None:
             self._worker.configure(message.settings)
 
+    def _replace_tokens(self, message: Tokens) -> None:
+        if self._worker is not None:
+            self._worker.replace_tokens(message.tokens)
+
     def _answer_ping(self, ping: Ping) -> None:
         if self._worker is None:
             return
@@ -182,17 +193,19 @@ class Process:
         self._stopped.set()
 
 
-def resident_bytes() -> int:
-    """What this process has in memory; 0 where the system does not say."""
-    try:
-        pages = Path("/proc/self/statm").read_text("ascii").split()[1]
-    except OSError:
-        return 0
-    return int(pages) * resource.getpagesize()
-
-
 def work(make: Makes) -> None:
     """Work until told to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the keeper
     end = socket.socket(fileno=int(sys.argv[1]))
     uvloop.run(Process(end, make).work())
+
+
+def main() -> None:
+    """Work with all that there is."""
+    from unisono.drivers.serving.assembly import Worker
+
+    work(Worker)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""From a project to a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from unisono.drivers.config import read_config
+from unisono.drivers.cores import usable_cores
+from unisono.drivers.online.plan import OnlinePlan, plan_of
+from unisono.drivers.online.plan_json import plan_json
+from unisono.drivers.registries import open_registry
+from unisono.drivers.serving.prepared import prepare
+from unisono.drivers.serving.security.token_file import token_file
+from unisono.drivers.serving.security.watching import TokenWatch
+from unisono.drivers.serving.settings import Model, Serve
+from unisono.drivers.serving.versions.routes import Routes
+from unisono.drivers.serving.workers.keeper import Keeper, Terms
+from unisono.drivers.serving.workers.messages import Predictor
+from unisono.drivers.serving.workers.reports import Event, Report, no_report
+from unisono.drivers.serving.workers.watching import Shapes, Watcher
+from unisono.spec.errors import InputError, StoreError
+from unisono.spec.wording import did_you_mean, listing, quoted
+
+if TYPE_CHECKING:
+    from unisono.drivers.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is said when the server is started, over what unisono.toml says.
+
+    host, port: where to listen; port 0 takes a free one.
+    workers:    how many; 0: one for each core that may be used.
+    insecure:   whether others than this machine may ask without a token.
+    is_json:    whether workers log lines of JSON.
+
+    None: as unisono.toml says.
+    """
+
+    host: str | None = None
+    port: int | None = None
+    workers: int | None = None
+    insecure: bool = False
+    is_json: bool = False
+
+    def over(self, settings: Serve) -> Serve:
+        """The settings with these wishes."""
+        count = settings.workers.count if self.workers is None else self.workers
+        return replace(
+            settings,
+            host=self.host or settings.host,
+            port=settings.port if self.port is None else self.port,
+            workers=replace(settings.workers, count=count),
+            tokens=replace(settings.tokens, insecure=self.insecure or settings.tokens.insecure),
+        )
+
+
+def serve(project: Project, wishes: Wishes, *, announce: Callable[[str], None], report: Report = no_report) -> None:
+    """Serve every predictor of a project that has a version, until the process is told to stop.
+
+    announce: called with the address, once every worker answers there.
+    report:   told what happens.
+
+    Raises StoreError if the address is taken, nothing can be served, or workers do not start; InputError for wrong
+    settings.
+    """
+    settings = wishes.over(project.config.serve)
+    plans = {name: plan_of(project.ready(name)) for name in project.definitions.predictors}
+    _check_models(settings, plans)
+    watcher = watcher_of(project, plans, report)
+    terms = Terms(
+        root=project.root,
+        log=project.store_path / "served",
+        predictors=predictors_of(project, plans),
+        settings=settings,
+        workers=settings.workers.count or usable_cores(),
+        is_json=wishes.is_json,
+        reread=lambda: _reread(project, wishes, plans),
+        shape=shapes,
+        tokens=TokenWatch(
+            token_file(project.root, project.store_path, settings.tokens.file), settings.tokens, settings.host
+        ),
+    )
+    _check_states(project, plans, report)
+    Keeper(terms, watcher, announce=announce, report=report).run()
+
+
+def watcher_of(project: Project, plans: Mapping[str, OnlinePlan], report: Report) -> Watcher:
+    """What asks a project's registry, and prepares versions in its store."""
+    folder = project.store_path / "serving"
+    return Watcher(
+        lambda: open_registry(project.root, project.config),
+        plans,
+        lambda registry, version, plan: prepare(registry, version, plan, folder).path,
+        report=report,
+    )
+
+
+def predictors_of(project: Project, plans: Mapping[str, OnlinePlan]) -> list[Predictor]:
+    """What workers have to know of each predictor."""
+    return [Predictor(plan_json(plan), str(project.state_path(name))) for name, plan in plans.items()]
+
+
+def shapes(settings: Serve) -> Shapes:
+    """Adds [serve.models.NAME] to the routes of a predictor. Aliases that no version has now say nothing."""
+
+    def shape(routes: Routes) -> Routes:
+        said = settings.models.get(routes.predictor, Model())
+        return replace(routes, split=said.split, shadow=said.shadow, pinned=said.pinned)
+
+    return shape
+
+
+def _reread(project: Project, wishes: Wishes, plans: Mapping[str, OnlinePlan]) -> Serve:
+    settings = wishes.over(read_config(project.root).serve)
+    _check_models(settings, plans)
+    return settings
+
+
+def _check_models(settings: Serve, plans: Mapping[str, OnlinePlan]) -> None:
+    for name in settings.models:
+        if name not in plans:
+            raise InputError(
+                f"unisono.toml: [serve.models.{name}]: predictor {quoted(name)} is not defined; "
+                f"allowed: {listing(plans)}; {did_you_mean(name, plans)}"
+            )
+
+
+def _check_states(project: Project, plans: Mapping[str, OnlinePlan], report: Report) -> None:
+    """Say which predictors have no state yet. Raises StoreError if that is so for all that have a version."""
+    answering = project.answering
+    missing = [name for name in answering if plans[name].views and not _has_state(project.state_path(name))]
+    faults = [f"{name}: no state yet; run `unisono stream {name}`" for name in missing]
+    if faults and len(faults) == len(answering):
+        raise StoreError("\n".join(faults))
+    for name, fault in zip(missing, faults, strict=True):
+        report(Event("no_state", f"{fault}; until then it is answered 503", "warning", {"predictor": name}))
+
+
+def _has_state(directory: Path) -> bool:
+    return (directory / "data.mdb").is_file()
