@@ -22,6 +22,7 @@ from unisono.drivers.serving.operations.metrics import BatchCounter, Load, Memor
 from unisono.drivers.serving.operations.tallies import KEPT_VERSIONS, open_tally, read_tally, sum_up
 from unisono.drivers.serving.refusals import RefusalError
 from unisono.drivers.serving.security.gate import Gate, OpenGate
+from unisono.drivers.serving.service import Service
 from unisono.spec.errors import ModelError, StateError
 from unisono.store.states import NEW, Commit, Snapshot
 
@@ -245,3 +246,17 @@ def test_metrics_that_cannot_be_had_are_refused_with_the_reason() -> None:
 
     response = ask(MetricsHandler(broken, OpenGate()))
     assert response.status == 503 and b"the state cannot be read" in response.body
+
+
+def test_what_is_refused_before_a_handler_takes_it_is_counted_too(tmp_path: Path) -> None:
+    counter = RequestCounter(open_tally(tmp_path, "0", NAMES))
+    exposition = Exposition(tmp_path, STATES)
+    service = Service({"metrics": MetricsHandler(exposition.render, Gate([]))}, counter)
+    replies: list[Response] = []
+    for path in ("/metrics", "/nothing/risk"):
+        service.handle(Request("GET", path, began_s=perf_counter()), replies.append)
+    assert [reply.status for reply in replies] == [401, 404]
+    counter.tick()
+    samples = scraped(tmp_path)
+    assert value(samples, "requests_total", predictor="", protocol="other", status="401") == 1
+    assert value(samples, "requests_total", predictor="risk", protocol="other", status="404") == 1

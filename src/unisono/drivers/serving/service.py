@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Protocol
 
 from unisono.drivers.serving.exchange import Cancel, Reply, Request, Response
+from unisono.drivers.serving.operations.meter import PROTOCOLS, Meter, NoMeter
 from unisono.drivers.serving.refusals import RefusalError, problem, refusal_of
 from unisono.spec.errors import UnisonoError
 
@@ -41,10 +42,12 @@ class Service:
     """All that is served.
 
     handlers: by the first part of their paths.
+    meter:    told of what is refused before a handler has taken it; of the rest the handlers tell it.
     """
 
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, handlers: Mapping[str, Handler], meter: Meter | None = None) -> None:
         self._handlers = handlers
+        self._meter = meter or NoMeter()
 
     def replace(self, handlers: Mapping[str, Handler]) -> None:
         """Other handlers, from the next request on."""
@@ -58,15 +61,20 @@ class Service:
         path = request.path.split("/")[1:]
         handler = self._handlers.get(path[0]) if path else None
         if handler is None:
-            reply(problem(self._no_such_path(request.path)))
+            self._refuse(problem(self._no_such_path(request.path)), request, "other", reply)
             return None
         try:
             return handler.handle(request, path, reply)
         except Exception as error:
             if not isinstance(error, RefusalError | UnisonoError):
                 _LOGGER.error("%s %s failed", request.method, request.path, exc_info=error)
-            reply(handler.refuse(refusal_of(error)))
+            protocol = path[0] if path[0] in PROTOCOLS else "other"
+            self._refuse(handler.refuse(refusal_of(error)), request, protocol, reply)
             return None
+
+    def _refuse(self, response: Response, request: Request, protocol: str, reply: Reply) -> None:
+        reply(response)
+        self._meter.answered(protocol, request, response, None, "")
 
     def _no_such_path(self, path: str) -> RefusalError:
         allowed = "; ".join(handler.what for handler in self._handlers.values())
