@@ -17,8 +17,16 @@ from tests.serving.operations.answers import answered, outputs
 from unisono.drivers.serving.calls import Call
 from unisono.drivers.serving.exchange import Request, Response
 from unisono.drivers.serving.handlers.metrics import MetricsHandler
+from unisono.drivers.serving.http.server import HttpServer
 from unisono.drivers.serving.operations.exposition import Exposition
-from unisono.drivers.serving.operations.metrics import BatchCounter, Load, Memory, MemoryCounter, RequestCounter
+from unisono.drivers.serving.operations.metrics import (
+    BatchCounter,
+    ConnectionCounter,
+    Load,
+    Memory,
+    MemoryCounter,
+    RequestCounter,
+)
 from unisono.drivers.serving.operations.tallies import KEPT_VERSIONS, open_tally, read_tally, sum_up
 from unisono.drivers.serving.refusals import RefusalError
 from unisono.drivers.serving.security.gate import Gate, OpenGate
@@ -165,9 +173,12 @@ def test_counts_outlive_the_worker_and_how_it_was_does_not(tmp_path: Path) -> No
     tally = open_tally(tmp_path, "0", NAMES)
     counter = RequestCounter(tally)
     told(counter, 200, call("late", 1, 0, 0, 0, 0))
-    counter.connected(1)
-    counter.turned_away("body_too_large")
     counter.tick()
+    server = HttpServer(Service({}))
+    server.counts.accepted, server.counts.cancelled = 3, 2
+    connections = ConnectionCounter(tally, server)
+    connections.tick()
+    tally.count("connections", 3)
     MemoryCounter(tally, lambda: Memory(0, 0, [Load("late", 9, 1.0, 1, 5)])).tick()
     tally.count("log_dropped", 64)
     tally.count("restarts", 1)
@@ -177,8 +188,8 @@ def test_counts_outlive_the_worker_and_how_it_was_does_not(tmp_path: Path) -> No
     assert value(samples, "requests_total", predictor="late", protocol="predict", status="200") == 1
     assert value(samples, "waiting_rows", predictor="late") == 0
     assert value(samples, "connections") == 0
-    assert value(samples, "connections_opened_total") == 1
-    assert value(samples, "turned_away_total", code="body_too_large") == 1
+    assert value(samples, "connections_accepted_total") == 3
+    assert value(samples, "cancelled_requests_total") == 2
     assert value(samples, "prediction_log_rows_total", outcome="dropped") == 64
     assert value(samples, "worker_restarts_total") == 1
 
@@ -197,7 +208,6 @@ def test_both_formats_are_sound_and_openmetrics_is_given_to_who_wants_it(tmp_pat
     counter, batches = RequestCounter(tally), BatchCounter(tally)
     told(counter, 200, call("risk", 0.001, 0.002, 0.003, 0.004, 0.005))
     batches.answered("risk", answered([1, 2]))
-    counter.turned_away("headers_too_large")
     counter.tick()
     batches.tick()
     exposition = Exposition(tmp_path, STATES)

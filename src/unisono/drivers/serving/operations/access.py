@@ -208,12 +208,6 @@ class AccessLog:
             )
         )
 
-    def connected(self, change: int) -> None:
-        """See `Meter`."""
-
-    def turned_away(self, code: str) -> None:
-        """See `Meter`."""
-
     def tick(self) -> None:
         """Write what waits. To be called a few times a second."""
         self._lines += [self._encoder.encode(self._line(seen)) + b"\n" for seen in self._waiting]

@@ -27,7 +27,6 @@ from unisono.drivers.serving.operations.tallies import (
     sum_up,
 )
 from unisono.drivers.serving.readiness import Positioned
-from unisono.drivers.serving.refusals import CODES
 from unisono.spec.errors import UnisonoError
 from unisono.store.states import NEW
 
@@ -46,7 +45,11 @@ _OF_WORKER: Sequence[tuple[type[Metric], str, str, str]] = (
     (CounterMetricFamily, "evictions", "evictions", "Versions that had to leave the memory"),
     (CounterMetricFamily, "copies_lost", "shadow_copies_lost", "Copies for shadows that there was no room for"),
     (GaugeMetricFamily, "connections", "connections", "Connections that are open"),
-    (CounterMetricFamily, "connected", "connections_opened", "Connections that were opened"),
+    (CounterMetricFamily, "accepted", "connections_accepted", "Connections that were accepted"),
+    (CounterMetricFamily, "turned_away", "connections_turned_away", "Connections that were one too many"),
+    (CounterMetricFamily, "cut", "connections_cut", "Connections that were not done in time when a worker stopped"),
+    (CounterMetricFamily, "refused", "malformed_requests", "Requests that were none, or did not come whole in time"),
+    (CounterMetricFamily, "cancelled", "cancelled_requests", "Requests whose callers went away before the answer"),
     (CounterMetricFamily, "access_dropped", "access_log_lines_dropped", "Lines of the access log that had no room"),
 )
 _LOGGED = ("written", "dropped", "lost")
@@ -83,7 +86,6 @@ class Exposition(Collector):
         )
         yield from _plain(_OF_WORKER, [((), total.worker[0])], ())
         yield _versions(rows_of_version)
-        yield _turned_away(total.worker[0]["turned_away"])
         yield _logged(total.worker[0])
         yield from self._positions()
 
@@ -158,14 +160,6 @@ def _versions(rows: Mapping[tuple[str, str], float]) -> Metric:
     family = CounterMetricFamily("unisono_version_rows", "Rows by the version that answered", labels=labels)
     for key, count in rows.items():
         family.add_metric(key, count)
-    return family
-
-
-def _turned_away(counts: Array) -> Metric:
-    family = CounterMetricFamily("unisono_turned_away", "Requests refused before they were whole", labels=("code",))
-    for code, count in zip(CODES, counts.tolist(), strict=True):
-        if count:
-            family.add_metric([code], count)
     return family
 
 

@@ -13,7 +13,7 @@ PROTOCOLS = ("predict", "features", "v2", "grpc", "other")
 
 
 class Meter(Protocol):
-    """Told of what came in and went out. It must not wait, and it raises nothing."""
+    """Told of each request that has its response. It must not wait, and it raises nothing."""
 
     def answered(self, protocol: str, request: Request, response: Response, call: Call | None, version: str) -> None:
         """A request has its response, or its refusal.
@@ -24,28 +24,11 @@ class Meter(Protocol):
         """
         ...
 
-    def connected(self, change: int) -> None:
-        """A connection came (1) or went (-1)."""
-        ...
-
-    def turned_away(self, code: str) -> None:
-        """A request was refused before it was whole.
-
-        code: one of `refusals.CODES`.
-        """
-        ...
-
 
 class NoMeter:
     """Nobody wants to know."""
 
     def answered(self, protocol: str, request: Request, response: Response, call: Call | None, version: str) -> None:
-        """See `Meter`."""
-
-    def connected(self, change: int) -> None:
-        """See `Meter`."""
-
-    def turned_away(self, code: str) -> None:
         """See `Meter`."""
 
 
@@ -62,13 +45,3 @@ class Meters:
         """See `Meter`."""
         for meter in self._meters:
             meter.answered(protocol, request, response, call, version)
-
-    def connected(self, change: int) -> None:
-        """See `Meter`."""
-        for meter in self._meters:
-            meter.connected(change)
-
-    def turned_away(self, code: str) -> None:
-        """See `Meter`."""
-        for meter in self._meters:
-            meter.turned_away(code)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from time import perf_counter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from unisono.drivers.serving.batches import Batch
 from unisono.drivers.serving.calls import STAGES, Call
 from unisono.drivers.serving.exchange import Request, Response
+from unisono.drivers.serving.http.connections import Counts
 from unisono.drivers.serving.operations.meter import PROTOCOLS
 from unisono.drivers.serving.operations.tallies import (
     BOUNDS_S,
+    CONNECTIONS,
     OF_PREDICTOR,
     OTHER_STATUS,
     SIZES,
@@ -21,7 +24,9 @@ from unisono.drivers.serving.operations.tallies import (
     TIMED,
     Tally,
 )
-from unisono.drivers.serving.refusals import CODES
+
+if TYPE_CHECKING:
+    from unisono.drivers.serving.http.server import HttpServer
 
 _MOST = 512
 _BOUNDS_S = np.array(BOUNDS_S)
@@ -46,10 +51,8 @@ class RequestCounter:
     """
 
     def __init__(self, tally: Tally) -> None:
-        self._tally = tally
         self._numbers = tally.numbers
         self._places = {name: place for place, name in enumerate(tally.names)}
-        self._codes = {code: place for place, code in enumerate(CODES)}
         self._known: dict[tuple[str, str, int], int] = {}
         self._where: list[int] = []  # a number a request: the one that counts its answer
         self._took_s: list[float] = []  # of TIMED, a request after the other
@@ -76,15 +79,6 @@ class RequestCounter:
         place = self._places.get(name, len(self._places) - 1)
         column = STATUSES.index(status if status in STATUSES else OTHER_STATUS)
         return place * _WIDTH + _REQUESTS + PROTOCOLS.index(protocol) * len(STATUSES) + column
-
-    def connected(self, change: int) -> None:
-        """See `Meter`."""
-        self._tally.count("connections", change)
-        self._tally.count("connected", max(change, 0))
-
-    def turned_away(self, code: str) -> None:
-        """See `Meter`."""
-        self._tally.worker["turned_away"][0, self._codes[code]] += 1.0
 
     def tick(self) -> None:
         """Count what was told. To be called a few times a second."""
@@ -215,3 +209,24 @@ class MemoryCounter:
             record = self._tally.predictors[self._places[load.predictor]]
             record["waiting_rows"], record["wait_s"] = load.waiting_rows, load.wait_s
             record["versions"], record["size_bytes"] = load.versions, load.size_bytes
+
+
+class ConnectionCounter:
+    """Notes what has become of connections.
+
+    tally:  the worker's.
+    server: that has them.
+    """
+
+    def __init__(self, tally: Tally, server: HttpServer) -> None:
+        self._tally = tally
+        self._server = server
+        self._before = Counts()
+
+    def tick(self) -> None:
+        """To be called about once a second."""
+        counts, before = self._server.counts, self._before
+        self._before = replace(counts)
+        self._tally.worker["connections"] = self._server.connections
+        for name in CONNECTIONS:
+            self._tally.count(name, getattr(counts, name) - getattr(before, name))

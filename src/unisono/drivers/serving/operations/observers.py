@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unisono.drivers.online.plan import OnlinePlan
 from unisono.drivers.serving.handlers.metrics import MetricsHandler
@@ -13,13 +14,22 @@ from unisono.drivers.serving.lanes import Watcher
 from unisono.drivers.serving.operations.access import AccessLog, Sink
 from unisono.drivers.serving.operations.channel import Channel
 from unisono.drivers.serving.operations.meter import Meter, Meters, NoMeter
-from unisono.drivers.serving.operations.metrics import BatchCounter, Memory, MemoryCounter, RequestCounter
+from unisono.drivers.serving.operations.metrics import (
+    BatchCounter,
+    ConnectionCounter,
+    Memory,
+    MemoryCounter,
+    RequestCounter,
+)
 from unisono.drivers.serving.operations.prediction_log import PredictionLog
 from unisono.drivers.serving.operations.tallies import open_tally
 from unisono.drivers.serving.readiness import Positioned
 from unisono.drivers.serving.security.gate import Gate
 from unisono.drivers.serving.service import Handler
 from unisono.drivers.serving.settings import Serve
+
+if TYPE_CHECKING:
+    from unisono.drivers.serving.http.server import HttpServer
 
 Act = Callable[[], None]
 
@@ -128,6 +138,11 @@ class Observers:
         from unisono.drivers.serving.operations.exposition import Exposition
 
         return {"metrics": MetricsHandler(Exposition(self._place.tallies, states).render, gate)}
+
+    def watch_connections(self, server: HttpServer) -> None:
+        """Look at a server's connections, too."""
+        if self._settings.metrics.enabled:
+            self._looks.append(ConnectionCounter(self._tally, server).tick)
 
     # While it serves --------------------------------------------------------------------------------------------------
 

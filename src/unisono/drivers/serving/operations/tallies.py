@@ -55,10 +55,11 @@ OF_PREDICTOR = np.dtype(
         ("size_bytes", "<f8"),
     ]
 )
+CONNECTIONS = ("accepted", "turned_away", "refused", "cancelled", "cut")
+"""What `http.connections.Counts` counts and nobody else does."""
 OF_WORKER = np.dtype(
     [
-        ("turned_away", "<f8", (len(CODES),)),
-        ("connected", "<f8"),
+        *((name, "<f8") for name in CONNECTIONS),
         ("restarts", "<f8"),
         ("evictions", "<f8"),
         ("copies_lost", "<f8"),
@@ -77,7 +78,7 @@ GAUGES = ("waiting_rows", "wait_s", "versions", "size_bytes", "connections", "wo
 _ID = "S40"
 _SUFFIX = ".tally"
 _HEAD = struct.Struct("<II")
-_MAGIC = crc32(repr((OF_PREDICTOR.descr, OF_WORKER.descr, STATUSES, PROTOCOLS, tuple(CODES), TIMED)).encode())
+_MAGIC = crc32(repr((OF_PREDICTOR.descr, OF_WORKER.descr, STATUSES, PROTOCOLS, TIMED)).encode())
 
 Array = NDArray[Any]
 

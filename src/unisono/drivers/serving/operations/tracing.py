@@ -74,12 +74,6 @@ class Tracer:
         if int(found[1], 16) & 1 if found else self._draw() < self._ratio:
             self._trace(request, response, call, version)
 
-    def connected(self, change: int) -> None:
-        """See `Meter`."""
-
-    def turned_away(self, code: str) -> None:
-        """See `Meter`."""
-
     def close(self) -> None:
         """Send what waits to be sent."""
         self._provider.shutdown()
