@@ -18,7 +18,7 @@ import polars as pl
 
 import unisono as un
 from benchmarks.serving.callers import Seen, post, press
-from tests.drivers.projects import CONFIG, DEFINITIONS, make_project, register
+from tests.drivers.projects import DEFINITIONS, make_project, register
 from tests.faults.strange_models import strange_model
 from tests.serving.load.served import ServedProject, request_body
 from unisono.drivers.project import Project
@@ -42,12 +42,11 @@ plain = un.Predictor("plain", request={"shop": un.Int64}, time="asked_at", featu
 
 
 def make(folder: Path) -> Project:
-    """A project with a version of each predictor, its state, and settings for impatient tests."""
+    """A project with a version of each predictor, and its state."""
     project = make_project(folder)
     register(project)
     project.stream("risk")
     (folder / "definitions.py").write_text(DEFINITIONS + PLAIN)
-    (folder / "unisono.toml").write_text(CONFIG + SETTINGS)
     project = un.load(folder)
     project.register("plain", strange_model(2.0), sample=asked())
     return project
