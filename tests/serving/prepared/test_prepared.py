@@ -25,6 +25,7 @@ from unisono.drivers.online.plan import OnlinePlan, plan_of
 from unisono.drivers.project import Project
 from unisono.drivers.serving.prepared import PreparedVersion, load, prepare, remove_others
 from unisono.drivers.serving.prepared.folders import hash_of
+from unisono.drivers.serving.wire.datatypes import NUMBERS
 from unisono.models.engines.trees import Trees
 from unisono.models.session import same_bits
 from unisono.spec.active import Version
@@ -263,6 +264,12 @@ def test_it_knows_its_size_and_its_pace(prepared: PreparedVersion, plan: OnlineP
     assert scorer.size_bytes >= files
     assert [rows for rows, _ in scorer.timings] == [1, 2, 4, 8, 16, 32, 64]
     assert scorer.one_row_s == scorer.timings[0][1] > 0
+
+
+def test_it_knows_what_its_outputs_look_like(prepared: PreparedVersion, plan: OnlinePlan) -> None:
+    scorer = load(prepared.path, plan)
+    given = [(values.ndim, values.dtype) for values in answers(scorer, plan)]
+    assert [(len(one.shape), NUMBERS[one.datatype]) for one in scorer.outputs] == given
 
 
 def test_versions_that_nobody_wants_are_deleted(prepared: PreparedVersion) -> None:

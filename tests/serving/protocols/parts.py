@@ -84,9 +84,11 @@ class Echo:
     def score(self, rows: Sequence[Row], features: Matrix) -> Outputs:
         self.rows, self.features = list(rows), features
         weights = np.array([float(row[3] or 0.0) for row in rows])
+        with np.errstate(all="ignore"):
+            total, shares = weights + features[:, 0], np.stack([weights, 1.0 - weights], axis=1).astype(np.float32)
         return {
-            "prediction": weights + features[:, 0],
-            "shares": np.stack([weights, 1.0 - weights], axis=1).astype(np.float32),
+            "prediction": total,
+            "shares": shares,
             "seen": np.array([str(row[0]) for row in rows], object),
             "large": weights > 1.0,
         }
@@ -125,7 +127,9 @@ class Shelf:
     def _put(self, name: str, state: Any, done: Done) -> None:
         self.asked.append((name, state))
         old = self.states[name]
-        self.states[name] = ModelState(name, old.version, state, "", old.aliases, old.outputs)
+        self.states[name] = ModelState(
+            name, old.version, state, "" if state == "READY" else "unloaded", old.aliases, old.outputs
+        )
         error = StoreError("the registry is away; ask again") if name == "risk" and state == "UNAVAILABLE" else None
         asyncio.get_running_loop().call_soon(done, error)
 

@@ -113,7 +113,7 @@ class Models:
 
     def is_ready(self, request: Request, name: str, version: str) -> bool:
         """Whether a predictor, or one version of it, answers."""
-        return any(state.state == "READY" for state in self._states(request, name, version))
+        return any(state.can_answer for state in self._states(request, name, version))
 
     def _states(self, request: Request, name: str, version: str) -> Sequence[ModelState]:
         self._gate.admit(request, "read", name)

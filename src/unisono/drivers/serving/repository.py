@@ -31,8 +31,8 @@ class ModelState:
 
     name:    the predictor's.
     version: id of the version.
-    state:   READY if it answers, or would after it has been loaded by the first call.
-    reason:  why not.
+    state:   READY if it is in memory; UNAVAILABLE without a reason: the next call loads it.
+    reason:  why it does not answer.
     aliases: names of the version, such as champion.
     outputs: of its graph; empty while they are not known.
     """
@@ -43,6 +43,11 @@ class ModelState:
     reason: str = ""
     aliases: tuple[str, ...] = ()
     outputs: tuple[Form, ...] = ()
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether a call would be answered, be it after the version has been loaded for it."""
+        return self.state == "READY" or (self.state == "UNAVAILABLE" and not self.reason)
 
 
 class Repository(Protocol):

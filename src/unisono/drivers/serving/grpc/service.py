@@ -120,7 +120,7 @@ class GrpcService:
         models = [
             {"name": one.name, "version": one.version, "state": one.state, "reason": one.reason}
             for one in self._models.index(request)
-            if one.state == "READY" or not message.ready
+            if one.can_answer or not message.ready
         ]
         return _message("RepositoryIndexResponse", models=models)
 

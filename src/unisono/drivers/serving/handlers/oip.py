@@ -133,7 +133,7 @@ class OipHandler:
         require(request, "POST")
         states = self._models.index(request)
         wanted = _index_request(body_of(request, most_bytes=self._most_bytes))
-        return encode_json([_state(one) for one in states if one.state == "READY" or not wanted.ready])
+        return encode_json([_state(one) for one in states if one.can_answer or not wanted.ready])
 
     # What is answered later -------------------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ from unisono.drivers.online.plan import OnlinePlan
 from unisono.drivers.scores import Matrix, Outputs, Row
 from unisono.drivers.serving.prepared.folders import ENGINE, GOLDEN, GRAPH, Serving, read_files, read_serving
 from unisono.drivers.serving.prepared.trial import GoldenRequests, warm_up
+from unisono.drivers.serving.repository import Form
+from unisono.drivers.serving.wire.tensors import forms_of
 from unisono.models.engines import PreparesGraphs, UnsuitableError, find_engine, unsuitable
 from unisono.models.golden import GoldenRows
 from unisono.models.golden_check import check_golden
@@ -29,13 +31,14 @@ class PreparedScorer:
 
     version:    which one.
     engine:     what runs its graph, and numeric_class: whether that always has the bits of the reference.
+    outputs:    what it gives.
     timings:    rows and seconds of the batches that it was warmed up with, of 1, 2, 4, ... rows.
     size_bytes: memory that it takes: what the process grew by while it was loaded, and never less than its files. Other
                 threads' memory is counted with it, and what malloc had left is not: within a few hundred kB, if nothing
                 else is going on.
     """
 
-    __slots__ = ("_encoder", "_session", "engine", "numeric_class", "size_bytes", "timings", "version")
+    __slots__ = ("_encoder", "_session", "engine", "numeric_class", "outputs", "size_bytes", "timings", "version")
 
     def __init__(self, serving: Serving, session: Session, encoder: RowEncoder, path: Path) -> None:
         self.version = Version(serving.predictor, serving.version, str(path))
@@ -43,6 +46,7 @@ class PreparedScorer:
         self.numeric_class: NumericClass = serving.numeric_class
         self._session = session
         self._encoder = encoder
+        self.outputs: tuple[Form, ...] = ()
         self.timings: list[tuple[int, float]] = []
         self.size_bytes = 0
 
@@ -79,6 +83,7 @@ def load(path: Path, plan: OnlinePlan) -> PreparedScorer:
     encoder = RowEncoder(graph, serving.interface, plan.columns, plan.features)
     scorer = PreparedScorer(serving, session, encoder, path)
     golden = GoldenRows.from_bytes(files[GOLDEN])
+    scorer.outputs = forms_of(golden.outputs)
     scorer.timings = _try(session, golden, GoldenRequests(session, encoder, graph, plan), Tolerance(serving.bound))
     least = sum(map(len, files.values()))
     del files, golden

@@ -213,8 +213,8 @@ class ChangingPredictor:
     def _state(self, slot: Slot) -> ModelState:
         aliases = tuple(sorted(alias for alias, one in self._route.aliases.items() if one is slot))
         if slot.lane.is_stuck:
-            return ModelState(self.plan.name, slot.version, "UNAVAILABLE", "it hangs", aliases)
-        return ModelState(self.plan.name, slot.version, slot.state, slot.reason, aliases)
+            return ModelState(self.plan.name, slot.version, "UNAVAILABLE", "it hangs", aliases, slot.outputs)
+        return ModelState(self.plan.name, slot.version, slot.state, slot.reason, aliases, slot.outputs)
 
 
 def _route(routes: Routes, slots: Mapping[str, Slot], aliases: Mapping[str, Slot], heard: Mapping[str, Slot]) -> _Route:

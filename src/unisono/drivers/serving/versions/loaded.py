@@ -56,4 +56,5 @@ class PreparedVersion(LoadedVersion):
     def __init__(self, scorer: PreparedScorer, lookup: Lookup) -> None:
         super().__init__(scorer, lookup)
         self.size_bytes = scorer.size_bytes
+        self.outputs = scorer.outputs
         self.timings = scorer.timings

@@ -159,6 +159,7 @@ class Shelf:
 
     def _put(self, slot: Slot, loaded: Loaded) -> None:
         slot.state, slot.reason, slot.size_bytes, slot.is_measured = "READY", "", loaded.size_bytes, True
+        slot.outputs = loaded.outputs
         for rows, seconds in loaded.timings:
             slot.lane.pace.observe(rows, seconds)
         slot.lane.used_s = perf_counter()

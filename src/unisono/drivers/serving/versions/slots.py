@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from unisono.drivers.serving.lane import Answers, Lane
-from unisono.drivers.serving.repository import State
+from unisono.drivers.serving.repository import Form, State
 from unisono.drivers.serving.versions.memory import folder_bytes
 
 _GROWTH = 2  # of a version in memory over its files, before it has been measured
@@ -20,6 +20,11 @@ class Loaded(Answers, Protocol):
     @property
     def size_bytes(self) -> int:
         """What it takes there."""
+        ...
+
+    @property
+    def outputs(self) -> tuple[Form, ...]:
+        """What it gives."""
         ...
 
     @property
@@ -40,6 +45,7 @@ class Slot:
     is_pinned:     whether it stays in memory, whatever else wants room.
     is_leaving:    whether it is not served any more: it goes as soon as its last call is answered.
     state, reason: what the repository says of it. UNAVAILABLE: it is loaded when it is asked for.
+    outputs:       what it gives; empty while it was never loaded.
     size_bytes:    what it takes; is_measured: or else is expected to.
     tried_s:       when it was last tried to load it, by `time.perf_counter`.
     loading:       done once it is loaded, or that has failed; None if it is neither loaded nor to be.
@@ -51,6 +57,7 @@ class Slot:
         "is_pinned",
         "lane",
         "loading",
+        "outputs",
         "path",
         "predictor",
         "reason",
@@ -68,6 +75,7 @@ class Slot:
         self.is_pinned = self.is_leaving = self.is_measured = False
         self.state: State = "UNAVAILABLE"
         self.reason = ""
+        self.outputs: tuple[Form, ...] = ()
         self.size_bytes = _GROWTH * folder_bytes(path)
         self.tried_s = float("-inf")
         self.loading: asyncio.Future[None] | None = None

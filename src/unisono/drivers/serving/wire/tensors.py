@@ -7,7 +7,7 @@ made of it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unisono.drivers.serving.calls import Answered
+from unisono.drivers.serving.repository import Form
 from unisono.drivers.serving.wire.datatypes import BYTES, DATATYPES, NUMBERS, datatype_of_values
 from unisono.spec.errors import InputError
 from unisono.spec.wording import listing, quoted
@@ -108,6 +109,15 @@ def encode_raw(values: Array) -> bytes:
         return values.astype(NUMBERS[datatype], copy=False).tobytes()
     texts = [str(value).encode() for value in values.ravel().tolist()]
     return b"".join([part for text in texts for part in (_LENGTH.pack(len(text)), text)])
+
+
+def forms_of(outputs: Mapping[str, Array]) -> tuple[Form, ...]:
+    """What the outputs of a graph look like, of an answer to some rows.
+
+    >>> forms_of({"shares": np.zeros((3, 2), np.float32)})
+    (Form(name='shares', datatype='FP32', shape=(-1, 2)),)
+    """
+    return tuple(Form(name, datatype_of_values(values), (-1, *values.shape[1:])) for name, values in outputs.items())
 
 
 def outputs_of(answered: Answered, wanted: Sequence[str] | None, time: str) -> list[OutputTensor]:
