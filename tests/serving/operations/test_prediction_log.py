@@ -19,6 +19,7 @@ import pytest
 from tests.drivers.schedule.worlds import wait_for
 from tests.faults.conftest import small_disk  # noqa: F401 (a fixture)
 from tests.serving.operations.answers import COLUMNS, PLAN, answered, known, outputs
+from unisono.drivers.online.reading import Known
 from unisono.drivers.serving.batches import Batch
 from unisono.drivers.serving.operations.blocks import HEAD
 from unisono.drivers.serving.operations.channel import DROPPED, LOST, WRITTEN, Channel
@@ -120,6 +121,21 @@ def test_what_was_known_and_answered_comes_back_with_every_bit(tmp_path: Path) -
     assert rows.get_column("served.at").to_list() == [NOON] * 5
     assert rows.get_column("served.request_id").to_list() == ["a", "", "", "", ""]
     assert rows.get_column("served.shadow").to_list() == [False, False, False, True, True]
+
+
+def test_what_was_looked_up_together_is_written_down_call_by_call(tmp_path: Path) -> None:
+    apart = answered([0], [1, 2], [3], ids=["a", "b", ""])
+    parts = apart.known
+    together = Known(
+        [row for one in parts for row in one.rows],
+        [time for one in parts for time in one.times],
+        np.concatenate([one.features for one in parts]),
+        parts[0].position,
+    )
+    rows = written(tmp_path / "together", replace(apart, together=together))
+    assert rows.get_column("position").to_list() == [1000] * 4
+    assert rows.get_column("served.request_id").to_list() == ["a", "b", "b", ""]
+    assert rows.drop("position").equals(written(tmp_path / "apart", apart).drop("position"))
 
 
 def test_without_details_there_are_the_columns_of_predictions_and_no_answer_of_a_shadow(tmp_path: Path) -> None:

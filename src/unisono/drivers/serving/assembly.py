@@ -77,7 +77,7 @@ class Worker:
         self._keeper = keeper
         self._repository = AskedRepository(self._catalogue, keeper)
         self._models = self._make_models()
-        self.service = Service(self._handlers())
+        self.service = Service(self._handlers(), self._observers.meter)
         self._tls = _tls(Path(boot.root), boot.settings.http)
         self._http: HttpServer | None = None
         self._grpc: GrpcServer | None = None
@@ -134,6 +134,7 @@ class Worker:
         self._catalogue.shelf.budget_bytes = settings.memory.bytes // self._boot.workers
         self._models = self._make_models()
         self.service.replace(self._handlers())
+        self._observers.reopen()
         if self._http is not None:
             self._http.limit(settings.http)
         if self._tls is not None and settings.http.certificate:
@@ -149,6 +150,7 @@ class Worker:
         """Take requests."""
         self._observers.start()
         self._http = HttpServer(self.service, self._settings.http, tls=self._tls)
+        self._observers.watch_connections(self._http)
         await self._http.start([listening])
         if self._settings.grpc.port is not None:
             self._grpc = self._start_grpc(self._settings.grpc.port)

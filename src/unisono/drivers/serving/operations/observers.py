@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +28,12 @@ from unisono.drivers.serving.readiness import Positioned
 from unisono.drivers.serving.security.gate import Gate
 from unisono.drivers.serving.service import Handler
 from unisono.drivers.serving.settings import Serve
+from unisono.spec.errors import StoreError
 
 if TYPE_CHECKING:
     from unisono.drivers.serving.http.server import HttpServer
+
+_LOGGER = logging.getLogger(__name__)
 
 Act = Callable[[], None]
 
@@ -164,9 +168,12 @@ class Observers:
             act()
 
     def reopen(self) -> None:
-        """Files may have been moved: go on in new ones. Raises StoreError if there cannot be any."""
+        """Files may have been moved: go on in new ones, or, if there cannot be any, in the old ones."""
         for act in self._reopens:
-            act()
+            try:
+                act()
+            except StoreError as error:
+                _LOGGER.error("%s", error)
 
     def close(self) -> None:
         """Write and send the rest. To be called once every request has its answer."""

@@ -27,11 +27,17 @@ _BYTES = 1 << 18
 
 
 class _Part(NamedTuple):
-    """What a batch leaves to be packed; not its calls, which hold the bodies of requests."""
+    """What a batch leaves to be packed; not its calls, which hold the bodies of requests.
+
+    known:   what is known about all rows, together or call by call.
+    outputs: of all rows.
+    ids:     the name of each call, and calls: what is known about each.
+    """
 
     known: Sequence[Known]
     outputs: Outputs
     ids: Sequence[str]
+    calls: Sequence[Known]
 
 
 class PredictionLog:
@@ -54,11 +60,12 @@ class PredictionLog:
         """Take in the answers of a batch. Rows that the model failed on have none."""
         ids = [call.request_id for call in batch.calls]
         if batch.outputs is not None:
-            self._add((predictor, batch.answers.id, batch.shadow), _Part(batch.known, batch.outputs, ids))
+            known = batch.known if batch.together is None else [batch.together]
+            self._add((predictor, batch.answers.id, batch.shadow), _Part(known, batch.outputs, ids, batch.known))
             return
-        for known, outcome, one in zip(batch.known, batch.alone, ids, strict=True):
+        for one, outcome, name in zip(batch.known, batch.alone, ids, strict=True):
             if not isinstance(outcome, Exception):
-                self._add((predictor, batch.answers.id, batch.shadow), _Part([known], outcome, [one]))
+                self._add((predictor, batch.answers.id, batch.shadow), _Part([one], outcome, [name], [one]))
 
     def _add(self, key: tuple[str, str, bool], part: _Part) -> None:
         parts = self._waiting.get(key)
@@ -107,9 +114,7 @@ def _ids(parts: Sequence[_Part]) -> list[str]:
     """The id of each row; empty if none has one."""
     if not any(one for part in parts for one in part.ids):
         return []
-    return [
-        one for part in parts for known, one in zip(part.known, part.ids, strict=True) for _ in range(len(known.times))
-    ]
+    return [one for part in parts for known, one in zip(part.calls, part.ids, strict=True) for _ in known.times]
 
 
 def row_bytes(plan: OnlinePlan) -> int:

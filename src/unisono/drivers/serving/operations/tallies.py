@@ -139,6 +139,7 @@ def open_tally(folder: Path, slot: str, predictors: Sequence[str]) -> Tally:
     tally = Tally(names, memory, _HEAD.size + len(packed))
     if before is not None:
         tally.take_over(before)
+        tally.count("restarts", 1)
     partial.replace(path)
     return tally
 
