@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,12 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
 
 import unisono as un
 from tests.models.samples import REQUEST, answers, calendar, frame, graph_of, one_column_model, row_answers
 from unisono.models import PredictorGraph, Session
+from unisono.models.emit import finished
 from unisono.models.session import Runner, bits
 from unisono.models.traced import TracedTransform
 from unisono.models.transforms import trace
@@ -145,3 +147,41 @@ def test_a_graph_whose_rows_depend_on_the_batch_is_run_row_by_row() -> None:
     assert session.one_by_one
     whole = answers(graph, NUMBERS)["prediction"]
     assert (bits(answers(graph, NUMBERS, [1, 2, 100])["prediction"]) == bits(whole)).all()
+
+
+def endless() -> bytes:
+    """A graph that counts up to its input."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["goes"]), helper.make_node("Add", ["sum", "one"], ["next"])],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("sum", TensorProto.INT64, [1]),
+        ],
+        [
+            helper.make_tensor_value_info("goes", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("next", TensorProto.INT64, [1]),
+        ],
+    )
+    constants = [
+        numpy_helper.from_array(np.array([0]), "zero"),
+        numpy_helper.from_array(np.array([1]), "one"),
+        numpy_helper.from_array(np.array(True), "yes"),
+    ]
+    loop = helper.make_node("Loop", ["turns", "yes", "zero"], ["counted"], body=body)
+    turns, counted = (helper.make_tensor_value_info(name, TensorProto.INT64, [1]) for name in ("turns", "counted"))
+    made: bytes = finished(helper.make_graph([loop], "endless", [turns], [counted], constants)).SerializeToString()
+    return made
+
+
+def test_what_runs_too_long_can_be_stopped_and_runs_again_later() -> None:
+    runner = Runner(endless())
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(runner, {"turns": np.array([2**60])})
+        while not running.done():
+            runner.stop()
+            wait([running], timeout=0.01)
+        with pytest.raises(un.ModelError, match="graph: it was stopped, since it took too long; allowed: less time"):
+            running.result()
+    assert runner({"turns": np.array([7])})[0].tolist() == [7]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unisono.kernel.walking import Ints, Trees
+from unisono.models.engines.steps import Steps
 from unisono.spec.errors import ModelError
 from unisono.spec.wording import one_line
 
@@ -40,12 +41,14 @@ class Parts:
     ensembles: in the middle.
     after:     makes the outputs; None if they are the sums.
     outputs:   their names, in order.
+    steps:     the same as `after`, for a few rows, where it is known.
     """
 
     before: bytes | None
     ensembles: tuple[Ensemble, ...]
     after: bytes | None
     outputs: tuple[str, ...]
+    steps: Steps | None
 
     @property
     def asks_sets(self) -> bool:
@@ -58,7 +61,7 @@ class Parts:
             _EnsembleBytes(one.matrix, one.sums, one.width, _TreesBytes.of(one.trees), one.whole.tobytes())
             for one in self.ensembles
         ]
-        return msgspec.msgpack.encode(_PartsBytes(self.before, ensembles, self.after, list(self.outputs)))
+        return msgspec.msgpack.encode(_PartsBytes(self.before, ensembles, self.after, list(self.outputs), self.steps))
 
 
 class _TreesBytes(msgspec.Struct, array_like=True, frozen=True):
@@ -109,6 +112,7 @@ class _PartsBytes(msgspec.Struct, array_like=True, frozen=True):
     ensembles: list[_EnsembleBytes]
     after: bytes | None
     outputs: list[str]
+    steps: Steps | None
 
 
 def read_parts(content: bytes) -> Parts:
@@ -123,4 +127,4 @@ def read_parts(content: bytes) -> Parts:
         raise ModelError(
             f"trees: {one_line(error)}; allowed: what this engine wrote; prepare the version again"
         ) from error
-    return Parts(found.before, ensembles, found.after, tuple(found.outputs))
+    return Parts(found.before, ensembles, found.after, tuple(found.outputs), found.steps)

@@ -11,6 +11,7 @@ from unisono.models.emit import finished
 from unisono.models.engines.base import UnsuitableError
 from unisono.models.engines.ensemble import DOMAIN, OPERATOR, read_ensemble
 from unisono.models.engines.parts import Parts
+from unisono.models.engines.stepping import steps_of
 
 
 def cut(graph: bytes) -> Parts:
@@ -34,7 +35,9 @@ def cut(graph: bytes) -> Parts:
     after = _part(whole, rest, given, [name for name in outputs if name in _made(rest)])
     widths = _widths(whole)
     read = tuple(read_ensemble(node, widths.get(node.input[0])) for node in ensembles)
-    return Parts(_bytes(before), read, _bytes(after), tuple(outputs))
+    is_plain = before is None and len(read) == 1 and after is not None and len(after.graph.output) == len(outputs)
+    steps = steps_of(after) if after is not None and is_plain else None
+    return Parts(_bytes(before), read, _bytes(after), tuple(outputs), steps)
 
 
 def _widths(graph: GraphProto) -> dict[str, int]:

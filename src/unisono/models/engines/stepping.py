@@ -1,0 +1,111 @@
+"""Reads the steps from a sum of trees to the outputs out of a graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from unisono.models.engines.steps import KINDS, OPERATIONS, Number, Steps, operation_name
+
+_NUMBERS = {np.dtype(np.float64): "float", np.dtype(np.int64): "int"}
+_TO = {TensorProto.DOUBLE: "to float", TensorProto.INT64: "to int"}
+
+
+class _OtherError(ValueError):
+    """The graph does something that is not among the operations."""
+
+
+def steps_of(after: ModelProto) -> Steps | None:
+    """The steps of a graph that reads one column of sums, rows x 1; None if they are not all known."""
+    if len(after.graph.input) != 1:
+        return None
+    reading = _Reading(after)
+    try:
+        for node in after.graph.node:
+            reading.take(node)
+        return reading.steps
+    except _OtherError:
+        return None
+
+
+class _Reading:
+    """Goes through the nodes; every value is one number a row, but for tables and the sums, which are a column."""
+
+    def __init__(self, after: ModelProto) -> None:
+        graph = after.graph
+        self._source = graph.input[0].name
+        self._outputs = [one.name for one in graph.output]
+        self._constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+        self._values: list[Number | list[float]] = []
+        self._steps: list[tuple[str, str, str, str]] = []
+        self._kinds: dict[str, str] = {}
+        self._places: dict[str, int] = {}
+        self._column = ""
+
+    @property
+    def steps(self) -> Steps:
+        """What was read. Raises _OtherError if it is not from one number to numbers."""
+        if not self._column or any(self._kinds.get(name) not in KINDS for name in self._outputs):
+            raise _OtherError
+        made = [self._column, *(made for *_, made in self._steps)]
+        places = {**self._places, **{name: len(self._values) + place for place, name in enumerate(made)}}
+        steps = [(name, places[one], places[other]) for name, one, other, _ in self._steps]
+        outputs = [(places[name], self._kinds[name]) for name in self._outputs]
+        return Steps(self._source, self._values, steps, outputs)
+
+    def take(self, node: NodeProto) -> None:
+        """Take in a node. Raises _OtherError."""
+        if node.domain:
+            raise _OtherError
+        if node.op_type == "Constant":
+            self._constants[node.output[0]] = _tensor_of(node)
+        elif node.op_type == "Squeeze":
+            self._take_column(node)
+        else:
+            self._take_operation(node)
+
+    def _take_column(self, node: NodeProto) -> None:
+        axes = self._constants.get(node.input[1]) if len(node.input) > 1 else None
+        if self._column or node.input[0] != self._source or axes is None or axes.tolist() != [1]:
+            raise _OtherError
+        self._column = node.output[0]
+        self._kinds[self._column] = "float"
+
+    def _take_operation(self, node: NodeProto) -> None:
+        given = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+        if given.get("axis", 0) != 0 or (node.op_type == "Mod" and given.get("fmod") != 1):
+            raise _OtherError
+        name = _TO.get(given["to"], "") if node.op_type == "Cast" else node.op_type
+        kinds = [self._kind(one, is_table=name == "Gather" and not at) for at, one in enumerate(node.input)]
+        known = OPERATIONS.get((name, kinds[0], kinds[1] if len(kinds) > 1 else "")) if len(kinds) < 3 else None
+        if known is None:
+            raise _OtherError
+        self._steps.append((operation_name(name, *kinds), node.input[0], node.input[-1], node.output[0]))
+        self._kinds[node.output[0]] = known[1]
+
+    def _kind(self, value: str, *, is_table: bool) -> str:
+        """Of a value; a constant gets a place when it is first read."""
+        if value not in self._kinds:
+            constant = self._constants.get(value)
+            if constant is None or constant.dtype not in _NUMBERS or not _fits(constant, is_table=is_table):
+                raise _OtherError
+            self._places[value] = len(self._values)
+            self._values.append(constant.tolist() if is_table else constant.item())
+            self._kinds[value] = "table" if is_table else _NUMBERS[constant.dtype]
+        return self._kinds[value]
+
+
+def _fits(constant: NDArray[Any], *, is_table: bool) -> bool:
+    if is_table:
+        return constant.ndim == 1 and constant.dtype == np.float64
+    return constant.ndim < 2 and constant.size == 1
+
+
+def _tensor_of(node: NodeProto) -> Any:
+    found = helper.get_attribute_value(node.attribute[0])
+    if not isinstance(found, TensorProto):
+        raise _OtherError
+    return numpy_helper.to_array(found)
