@@ -107,7 +107,7 @@ def error_of(reply: Reply, what: str) -> CallError:
         code=code if isinstance(code, str) else "",
         status=reply.status,
         problem=problem,
-        retry_after_s=_seconds(reply.retry_after),
+        retry_after_s=_seconds(reply.headers.get("retry-after", "").strip()),
     )
 
 

@@ -57,21 +57,22 @@ def pieces(rows: object, size: int, what: str) -> Iterator[Sequence[Row]]:
 
 
 def _of_frame(frame: object, size: int, what: str) -> Iterator[Sequence[Row]]:
+    for piece in table_of(frame, what).iter_slices(size):
+        yield piece.to_dicts()
+
+
+def table_of(frame: object, what: str) -> pl.DataFrame:
+    """A frame of any library. Raises InputError for what is none, and for times without a zone."""
     from unisono.features.frames import to_polars  # Polars takes time to import; who sends mappings needs none of it
     from unisono.features.places import Place
 
     table = to_polars(frame, Place(what))
-    _refuse_local_times(table, what)
-    for piece in table.iter_slices(size):
-        yield piece.to_dicts()
-
-
-def _refuse_local_times(table: pl.DataFrame, what: str) -> None:
     for name, dtype in table.schema.items():
         if getattr(dtype, "time_zone", "") is None:
             allowed = "times with a zone"
             step = f'say which, e.g. .dt.replace_time_zone("UTC") on column {name}'
             raise InputError(f'{what}, column "{name}": times without a zone; allowed: {allowed}; {step}')
+    return table
 
 
 def _plain(value: object) -> object:

@@ -8,13 +8,16 @@ import ssl
 import threading
 from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from unisono.client.answers import Answer, Features, Version
 from unisono.client.asynchronous import TIMEOUT_S, AsyncClient
 from unisono.client.retrying import Budget
-from unisono.client.rows import Row, Rows
+from unisono.client.rows import Frame, Row, Rows
 from unisono.spec.errors import StoreError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 T = TypeVar("T")
 
@@ -88,6 +91,19 @@ class Client:
         call: Coroutine[Any, Any, Any] = self._client.predict(name, rows, version=version, timeout_s=timeout_s)
         answer: Answer | list[Answer] = self._run(call)
         return answer
+
+    def predict_frame(
+        self, name: str, frame: Frame, *, version: str | None = None, timeout_s: float | None = None
+    ) -> pl.DataFrame:
+        """Ask a predictor about a large frame, in binary form: quicker than `predict`, which makes objects of answers.
+
+        name, version, timeout_s: as for `predict`.
+        frame: Polars, pandas, pyarrow, DuckDB, or whatever else has `__arrow_c_stream__`; a row a request.
+
+        Returns its columns, then the outputs, as `Project.predict` does, and `served.version` and `served.position`.
+        Raises CallError, InputError.
+        """
+        return self._run(self._client.predict_frame(name, frame, version=version, timeout_s=timeout_s))
 
     @overload
     def features(self, name: str, rows: Row, *, timeout_s: float | None = ...) -> Features: ...

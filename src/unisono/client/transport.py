@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -17,17 +18,34 @@ MOST_CONNECTIONS = 100
 """Of a client."""
 
 
+class Ask(NamedTuple):
+    """A request.
+
+    what:    it is, as messages call it.
+    method:  of HTTP.
+    path:    encoded, after the server's address.
+    body:    all of it.
+    headers: that say what the body is.
+    """
+
+    what: str
+    method: str
+    path: str
+    body: bytes = b""
+    headers: Mapping[str, str] = {"content-type": "application/json"}
+
+
 class Reply(NamedTuple):
     """A response.
 
-    status:      of HTTP.
-    body:        all of it.
-    retry_after: as the header says; "" without one.
+    status:  of HTTP.
+    body:    all of it.
+    headers: in small letters, or however they are looked up.
     """
 
     status: int
     body: bytes
-    retry_after: str
+    headers: Mapping[str, str]
 
 
 class LostError(Exception):
@@ -53,32 +71,31 @@ class Transport:
 
     def __init__(self, address: str, *, token: str | None, tls: ssl.SSLContext | None) -> None:
         self.address = checked(address)
-        self._headers = {"content-type": "application/json", "accept-encoding": "identity"}
+        self._headers = {"accept-encoding": "identity"}
         if token is not None:
             self._headers["authorization"] = f"Bearer {token}"
         self._tls = tls
         self._aiohttp = _library()
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, method: str, path: str, body: bytes, *, timeout_s: float) -> Reply:
+    async def send(self, ask: Ask, *, timeout_s: float) -> Reply:
         """The response to one request. Whoever calls sees to it that it does not last.
 
-        path:      encoded, after the address.
         timeout_s: told to the server, which does not run what nobody waits for any more.
 
         Raises LostError.
         """
         from yarl import URL  # aiohttp's own
 
-        headers = {**self._headers, "x-timeout-ms": str(max(1, int(timeout_s * 1000)))}
-        url = URL(self.address + path, encoded=True)
+        headers = {**self._headers, **ask.headers, "x-timeout-ms": str(max(1, int(timeout_s * 1000)))}
+        url = URL(self.address + ask.path, encoded=True)
         aiohttp, began = self._aiohttp, False
         try:
             async with self._opened().request(
-                method, url, data=body or None, headers=headers, allow_redirects=False
+                ask.method, url, data=ask.body or None, headers=headers, allow_redirects=False
             ) as response:
                 began = True
-                return Reply(response.status, await response.read(), response.headers.get("retry-after", "").strip())
+                return Reply(response.status, await response.read(), response.headers)
         except (aiohttp.ClientError, OSError) as error:
             is_trust = isinstance(error, aiohttp.ClientSSLError)
             seen = one_line(str(error) or type(error).__name__)
