@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lightgbm import LGBMClassifier, LGBMRegressor
 from numpy.typing import NDArray
+from onnx import TensorProto
 
 import unisono as un
 from tests.models.samples import frame, graph_of
@@ -29,7 +30,7 @@ COLUMNS = ["dist", "seats"]
 EDGES = [0.0, -0.0, 0.5, -0.5, 1.5, 2.5, 5e-324, -5e-324, 700.0, -700.0, 1e-17, 1e300, float("inf"), float("nan")]
 
 
-def after_of(make: Callable[[Emitter, str], str]) -> onnx.ModelProto:
+def after_of(make: Callable[[Emitter, str], str], kind: int = TensorProto.DOUBLE) -> onnx.ModelProto:
     """A graph that makes an output of a column of sums."""
     emit = Emitter()
     emit.rename(make(emit, emit("Squeeze", "sums", emit.constant(np.array([1])))), "out")
@@ -37,6 +38,7 @@ def after_of(make: Callable[[Emitter, str], str]) -> onnx.ModelProto:
     # Names of outputs as graphs have them: the last node's.
     last = graph.graph.node.pop()
     graph.graph.node[-1].output[0] = last.output[0]
+    graph.graph.output[0].type.tensor_type.elem_type = kind
     return graph
 
 
@@ -50,6 +52,21 @@ def cut_model(model: LGBMClassifier | LGBMRegressor) -> Parts:
 
 
 BINARY = cut_model(LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1))
+
+
+@pytest.mark.parametrize("labels", [[7, -3], [0.5, 2.5], ["no", "yes"]])
+def test_labels_are_as_the_graph_has_them(labels: list[object]) -> None:
+    def choose(emit: Emitter, x: str) -> str:
+        no, yes = (emit.constant(np.array(one, object if isinstance(one, str) else None)) for one in labels)
+        return emit("Where", emit("Greater", x, emit.constant(0.0)), yes, no)
+
+    kind = {int: TensorProto.INT64, float: TensorProto.DOUBLE, str: TensorProto.STRING}[type(labels[0])]
+    after = after_of(choose, kind)
+    steps = steps_of(after)
+    assert steps is not None
+    (found,) = Stepper(steps).outputs([-1.0, 1.0]) or []
+    (wanted,) = Runner(after.SerializeToString())({"sums": np.array([[-1.0], [1.0]])})
+    assert (found.dtype, found.tolist()) == (wanted.dtype, wanted.tolist()) == (wanted.dtype, labels)
 
 
 @given(st.lists(st.one_of(st.floats(-40, 40), st.sampled_from(EDGES), st.floats()), min_size=1, max_size=5))
@@ -91,7 +108,7 @@ UNKNOWN: dict[str, Callable[[Emitter, str], str]] = {
     "another operator": lambda emit, x: emit("Sqrt", x),
     "three inputs": lambda emit, x: exp(emit, x),
     "a constant of several numbers": lambda emit, x: emit("Add", x, emit.constant(np.array([1.0, 2.0]))),
-    "float32": lambda emit, x: emit("Cast", emit("Cast", x, to=onnx.TensorProto.FLOAT), to=onnx.TensorProto.DOUBLE),
+    "float32": lambda emit, x: emit("Cast", emit("Cast", x, to=TensorProto.FLOAT), to=TensorProto.DOUBLE),
     "another kind of rest": lambda emit, x: emit("Mod", x, emit.constant(2.0), fmod=1),
 }
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from unisono.models.engines.steps import KINDS, OPERATIONS, Number, Steps, operation_name
+from unisono.models.engines.steps import KINDS, OPERATIONS, Steps, Value, operation_name
 
-_NUMBERS = {np.dtype(np.float64): "float", np.dtype(np.int64): "int"}
+_KINDS = {np.dtype(np.float64): "float", np.dtype(np.int64): "int", np.dtype(object): "text"}
+_ASK_TABLES = ("Gather", "Choose")
 _TO = {TensorProto.DOUBLE: "to float", TensorProto.INT64: "to int"}
 
 
@@ -39,7 +41,7 @@ class _Reading:
         self._source = graph.input[0].name
         self._outputs = [one.name for one in graph.output]
         self._constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
-        self._values: list[Number | list[float]] = []
+        self._values: list[Value | list[Value]] = []
         self._steps: list[tuple[str, str, str, str]] = []
         self._kinds: dict[str, str] = {}
         self._places: dict[str, int] = {}
@@ -64,6 +66,8 @@ class _Reading:
             self._constants[node.output[0]] = _tensor_of(node)
         elif node.op_type == "Squeeze":
             self._take_column(node)
+        elif node.op_type == "Where":
+            self._take_choice(node)
         else:
             self._take_operation(node)
 
@@ -74,34 +78,46 @@ class _Reading:
         self._column = node.output[0]
         self._kinds[self._column] = "float"
 
+    def _take_choice(self, node: NodeProto) -> None:
+        """One of two constants, e.g. the labels of two classes."""
+        condition, yes, no = node.input
+        both = [self._constants[name] for name in (no, yes) if name in self._constants]
+        if len(both) < 2 or any(one.size != 1 or one.ndim > 1 for one in both):
+            raise _OtherError
+        table = f"{node.output[0]}.choices"
+        self._constants[table] = np.array([one.item() for one in both], both[0].dtype)
+        self._add("Choose", [table, condition], node.output[0])
+
     def _take_operation(self, node: NodeProto) -> None:
         given = {one.name: helper.get_attribute_value(one) for one in node.attribute}
         if given.get("axis", 0) != 0 or (node.op_type == "Mod" and given.get("fmod") != 1):
             raise _OtherError
         name = _TO.get(given["to"], "") if node.op_type == "Cast" else node.op_type
-        kinds = [self._kind(one, is_table=name == "Gather" and not at) for at, one in enumerate(node.input)]
+        self._add(name, list(node.input), node.output[0])
+
+    def _add(self, name: str, given: Sequence[str], made: str) -> None:
+        """Add a step. The first of what a table is asked by is the table."""
+        kinds = [self._kind(one, is_table=name in _ASK_TABLES and not at) for at, one in enumerate(given)]
         known = OPERATIONS.get((name, kinds[0], kinds[1] if len(kinds) > 1 else "")) if len(kinds) < 3 else None
         if known is None:
             raise _OtherError
-        self._steps.append((operation_name(name, *kinds), node.input[0], node.input[-1], node.output[0]))
-        self._kinds[node.output[0]] = known[1]
+        self._steps.append((operation_name(name, *kinds), given[0], given[-1], made))
+        self._kinds[made] = known[1]
 
     def _kind(self, value: str, *, is_table: bool) -> str:
         """Of a value; a constant gets a place when it is first read."""
         if value not in self._kinds:
             constant = self._constants.get(value)
-            if constant is None or constant.dtype not in _NUMBERS or not _fits(constant, is_table=is_table):
+            if constant is None or constant.dtype not in _KINDS or not _fits(constant, is_table=is_table):
                 raise _OtherError
             self._places[value] = len(self._values)
             self._values.append(constant.tolist() if is_table else constant.item())
-            self._kinds[value] = "table" if is_table else _NUMBERS[constant.dtype]
+            self._kinds[value] = _KINDS[constant.dtype] + ("s" if is_table else "")
         return self._kinds[value]
 
 
 def _fits(constant: NDArray[Any], *, is_table: bool) -> bool:
-    if is_table:
-        return constant.ndim == 1 and constant.dtype == np.float64
-    return constant.ndim < 2 and constant.size == 1
+    return constant.ndim == 1 if is_table else constant.ndim < 2 and constant.size == 1
 
 
 def _tensor_of(node: NodeProto) -> Any:

@@ -16,13 +16,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-Number = float | int | bool
-Operation = Callable[[Any, Any], Number]
+Value = float | int | bool | str
+Operation = Callable[[Any, Any], Value]
 
 FEW_ROWS = 4
 """Up to as many rows these steps are quicker than onnxruntime."""
 
-KINDS: Mapping[str, Any] = {"float": np.float64, "int": np.int64, "bool": np.bool_}
+KINDS: Mapping[str, Any] = {"float": np.float64, "int": np.int64, "bool": np.bool_, "text": object}
+"""Kind of a value -> numpy's type of it."""
 
 
 class Steps(msgspec.Struct, frozen=True, array_like=True):
@@ -31,13 +32,13 @@ class Steps(msgspec.Struct, frozen=True, array_like=True):
     Every value has a place: first the constants, then the number itself, then what each step makes.
 
     source:    name of the number.
-    constants: numbers, and tables of them.
+    constants: values, and tables of them.
     steps:     name of the operation, and the places of what it reads; some do not read the second one.
     outputs:   place and kind of each output, in order.
     """
 
     source: str
-    constants: list[Number | list[float]]
+    constants: list[Value | list[Value]]
     steps: list[tuple[str, int, int]]
     outputs: list[tuple[int, str]]
 
@@ -69,7 +70,7 @@ def _whole(one: float, _: Any) -> int:
     return found
 
 
-def _number(one: Number, _: Any) -> float:
+def _number(one: float, _: Any) -> float:
     return float(one)
 
 
@@ -77,7 +78,7 @@ def _negated(one: float, _: Any) -> float:
     return -one
 
 
-def _entry(table: list[float], place: int) -> float:
+def _entry(table: list[Value], place: int) -> Value:
     return table[place]
 
 
@@ -92,14 +93,17 @@ OPERATIONS: Mapping[tuple[str, str, str], tuple[Operation, str]] = {
     ("GreaterOrEqual", "float", "float"): (operator.ge, "bool"),
     ("Less", "float", "float"): (operator.lt, "bool"),
     ("LessOrEqual", "float", "float"): (operator.le, "bool"),
-    ("Gather", "table", "int"): (_entry, "float"),
+    ("Gather", "floats", "int"): (_entry, "float"),
+    ("Choose", "floats", "bool"): (_entry, "float"),
+    ("Choose", "ints", "bool"): (_entry, "int"),
+    ("Choose", "texts", "bool"): (_entry, "text"),
     ("Round", "float", ""): (_rounded, "float"),
     ("Neg", "float", ""): (_negated, "float"),
     ("to int", "float", ""): (_whole, "int"),
     ("to float", "int", ""): (_number, "float"),
     ("to float", "bool", ""): (_number, "float"),
 }
-"""Operator and kinds of what it reads -> what does it, and the kind of what it makes. A table is of floats."""
+"""Operator and kinds of what it reads -> what does it, and the kind of what it makes. Of tables: floats, ints, texts."""
 
 
 def operation_name(operator_name: str, *kinds: str) -> str:
