@@ -103,7 +103,7 @@ OPERATIONS: Mapping[tuple[str, str, str], tuple[Operation, str]] = {
     ("to float", "int", ""): (_number, "float"),
     ("to float", "bool", ""): (_number, "float"),
 }
-"""Operator and kinds of what it reads -> what does it, and the kind of what it makes. Of tables: floats, ints, texts."""
+"""Operator and kinds of what it reads -> what does it, and the kind of what it makes. floats, ints, texts: tables."""
 
 
 def operation_name(operator_name: str, *kinds: str) -> str:
