@@ -74,7 +74,7 @@ def test_a_line_says_who_asked_what_and_what_it_took_and_no_secret(tmp_path: Pat
         "token": "0123456789abcdef",
         "trace": "4bf92f3577b34da6a3ce929d0e0e4736",
     }
-    assert second["status"] == 401 and list(second["ms"]) == ["total"]
+    assert (second["status"], second["predictor"], list(second["ms"])) == (401, "risk", ["total"])
     assert SECRET not in (tmp_path / "access").read_bytes()
 
 

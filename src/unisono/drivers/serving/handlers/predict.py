@@ -18,6 +18,8 @@ from unisono.drivers.serving.wire.predict import encode_one, encode_some
 
 _LOGGER = logging.getLogger(__name__)
 
+_LONGEST_ID = 100
+
 
 class PredictHandler:
     """Predictions by name.
@@ -58,6 +60,9 @@ class PredictHandler:
 
         deadline_s = deadline_of(request, default_s=self._timeout_s)
         call = Call(served.plan.name, rows, done, version=wanted, deadline_s=deadline_s, arrived_s=began_s)
+        given_id = request.headers.get(b"x-request-id")
+        if given_id is not None:
+            call.request_id = given_id[:_LONGEST_ID].decode("latin-1")
         call.queued_s = perf_counter()
         call.spent_s[0] = call.queued_s - began_s
         served.submit(call)

@@ -19,6 +19,7 @@ import msgspec
 from unisono.drivers.serving.calls import STAGES, Call
 from unisono.drivers.serving.exchange import Request, Response
 from unisono.drivers.serving.operations.channel import Count
+from unisono.drivers.serving.operations.meter import about
 from unisono.spec.errors import StoreError
 
 _LOGGER = logging.getLogger(__name__)
@@ -246,7 +247,7 @@ class AccessLog:
             method=seen.method[:_LONGEST_ID],
             path=template(seen.path, self._names),
             status=seen.status,
-            predictor=seen.predictor,
+            predictor=seen.predictor or about(seen.path, self._names),
             version=seen.version,
             rows=seen.rows,
             ms=_milliseconds(seen.spent_s, seen.took_s),

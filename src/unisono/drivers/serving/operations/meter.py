@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Protocol
 
 from unisono.drivers.serving.calls import Call
@@ -10,6 +10,15 @@ from unisono.drivers.serving.exchange import Request, Response
 
 PROTOCOLS = ("predict", "features", "v2", "grpc", "other")
 """How requests come in: the first part of their paths, or gRPC."""
+
+
+def about(path: str, names: Container[str]) -> str:
+    """The predictor that a path is about; "" if it is none of these names.
+
+    >>> about("/v2/models/late/infer", ["late"]), about("/predict/unknown", ["late"])
+    ('late', '')
+    """
+    return next((part for part in path.split("/")[2:] if part in names), "")
 
 
 class Meter(Protocol):

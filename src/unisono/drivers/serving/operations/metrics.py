@@ -13,7 +13,7 @@ from unisono.drivers.serving.batches import Batch
 from unisono.drivers.serving.calls import STAGES, Call
 from unisono.drivers.serving.exchange import Request, Response
 from unisono.drivers.serving.http.connections import Counts
-from unisono.drivers.serving.operations.meter import PROTOCOLS
+from unisono.drivers.serving.operations.meter import PROTOCOLS, about
 from unisono.drivers.serving.operations.tallies import (
     BOUNDS_S,
     CONNECTIONS,
@@ -59,7 +59,7 @@ class RequestCounter:
 
     def answered(self, protocol: str, request: Request, response: Response, call: Call | None, version: str) -> None:
         """See `Meter`."""
-        name = call.predictor if call is not None else self._about(request.path)
+        name = call.predictor if call is not None else about(request.path, self._places)
         key = (name, protocol, response.status)
         where = self._known.get(key)
         if where is None:
@@ -70,10 +70,6 @@ class RequestCounter:
         took_s.append(perf_counter() - request.began_s)
         if len(self._where) >= _MOST:
             self.tick()
-
-    def _about(self, path: str) -> str:
-        """The predictor that a refused request was about; "" if it is none that is served."""
-        return next((part for part in path.split("/")[2:] if part in self._places), "")
 
     def _find(self, name: str, protocol: str, status: int) -> int:
         place = self._places.get(name, len(self._places) - 1)
