@@ -177,6 +177,13 @@ def test_many_rows_go_in_pieces_and_come_back_in_order() -> None:
     assert ask(answer_rows, rows=pa.table({"row": pa.array([], pa.int64())}))[0] == []
 
 
+def test_wide_frames_go_in_smaller_pieces() -> None:
+    frame = pl.DataFrame({f"a_long_name_of_a_column_{place}": np.linspace(0, 1, 1500) for place in range(60)})
+    answers, server = ask(answer_rows, rows=frame)
+    assert [one.prediction for one in answers] == frame.to_dicts()
+    assert max(len(asked.body) for asked in server.asked) < 2**20 / 2
+
+
 def test_features_are_numbers_also_those_that_json_has_not() -> None:
     one = {"a": 1.5, "b": None, "c": "NaN", "d": "-Infinity"}
     time = "2026-01-01T00:00:00Z"

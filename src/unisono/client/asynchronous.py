@@ -22,7 +22,7 @@ from unisono.client.answers import (
 )
 from unisono.client.errors import BusyError, CallError, LateError, UnreachableError, error_of
 from unisono.client.retrying import Budget, Patience
-from unisono.client.rows import Frame, Row, Rows, body_of, pieces, table_of
+from unisono.client.rows import Frame, Row, Rows, body_of, piece_rows, pieces, table_of
 from unisono.client.transport import Ask, LostError, Reply, Transport
 from unisono.spec.errors import InputError
 
@@ -118,7 +118,7 @@ class AsyncClient:
         path = f"/v2/models/{_quoted(name)}" + (f"/versions/{_quoted(version)}" if version else "") + "/infer"
         table = table_of(frame, what)
         answers: list[pl.DataFrame] = []
-        for piece in table.iter_slices(tensors.piece_rows(table, PIECE_ROWS)):
+        for piece in table.iter_slices(piece_rows(table, PIECE_ROWS)):
             body, headers = tensors.encode(piece, what)
             reply = await self._call(Ask(what, "POST", path, body, headers), until_s)
             answers.append(tensors.decode(reply, piece.height, what))

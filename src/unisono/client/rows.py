@@ -14,6 +14,9 @@ from unisono.spec.wording import one_line, quoted
 if TYPE_CHECKING:
     import polars as pl
 
+_PIECE_BYTES = 500_000
+_NUMBER_BYTES = 25  # at most, of a number as text, with what is around it and its name
+
 Row = Mapping[str, Any]
 
 
@@ -57,8 +60,19 @@ def pieces(rows: object, size: int, what: str) -> Iterator[Sequence[Row]]:
 
 
 def _of_frame(frame: object, size: int, what: str) -> Iterator[Sequence[Row]]:
-    for piece in table_of(frame, what).iter_slices(size):
+    table = table_of(frame, what)
+    names_bytes = sum(len(name) + _NUMBER_BYTES for name in table.columns)
+    for piece in table.iter_slices(piece_rows(table, size, also_bytes=names_bytes)):
         yield piece.to_dicts()
+
+
+def piece_rows(table: pl.DataFrame, most: int, *, also_bytes: int = 0) -> int:
+    """How many rows of a table to send at a time: well below what a server takes in one body.
+
+    also_bytes: of each row, beside what it takes in memory.
+    """
+    each = table.estimated_size() / max(table.height, 1) + also_bytes
+    return max(1, min(most, int(_PIECE_BYTES / (each + 1))))
 
 
 def table_of(frame: object, what: str) -> pl.DataFrame:

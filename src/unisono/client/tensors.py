@@ -26,7 +26,6 @@ _KINDS: Mapping[str, np.dtype[Any]] = {
     **{f"FP{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
 }
 _OF_NUMPY = {kind: name for name, kind in _KINDS.items()}
-_PIECE_BYTES = 500_000
 _LENGTH = struct.Struct("<I")
 
 
@@ -61,12 +60,6 @@ class _Input(NamedTuple):
     datatype: str
     shape: tuple[int, ...]
     raw: bytes
-
-
-def piece_rows(table: pl.DataFrame, most: int) -> int:
-    """How many rows of a table to send at a time: well below what a server takes in one body."""
-    each = table.estimated_size() / max(table.height, 1)
-    return max(1, min(most, int(_PIECE_BYTES / (each + 1))))
 
 
 def beside(table: pl.DataFrame, answers: Sequence[pl.DataFrame], what: str) -> pl.DataFrame:
