@@ -84,6 +84,18 @@ def test_the_curl_examples_of_a_page_are_answered_as_it_says(page: str, served: 
     assert run
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_example_with_curl_is_answered_all_through(served: Served) -> None:
+    script = DOCS.parent / "examples" / "serving" / "curl.sh"
+    done, refused = (
+        subprocess.run([script, served.address, token], capture_output=True, text=True, timeout=60, check=False)
+        for token in (served.token, "uns_x")
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("\n== ") == 10
+    assert refused.returncode == 22 and '"unauthorized"' in refused.stdout
+
+
 def test_the_python_examples_of_the_client_run(served: Served) -> None:
     text = "".join(text for language, text in blocks("client.md") if language == "py")
     exec(compile(served.put_into(text), "client.md", "exec"), {"__name__": "__main__"})
