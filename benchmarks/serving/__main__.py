@@ -16,6 +16,7 @@ from benchmarks.serving.contestants import CONTESTANTS, HELLO, OURS, WITH_FEATUR
 from benchmarks.serving.environments import UnavailableError
 from benchmarks.serving.load import missing_tools
 from benchmarks.serving.measuring import ALLOWED_ERROR, Cores, Figures, started, two_cores
+from benchmarks.serving.table import PAGE, tables, write
 from benchmarks.serving.workload import Files, ensure
 
 TIMES = {"fastapi": 4.0, "mosec": 2.0, "litserve": 15.0, "mlserver": 15.0, "bentoml": 30.0}
@@ -25,6 +26,7 @@ HELLO_SHARE = 0.6
 ALONE_TIMES = 1.3
 """The longest that one caller waits, in times of what bare uvicorn and the model alone take."""
 WORKER_MB = 100.0
+PEERS = [name for name in CONTESTANTS if name not in (OURS, WITH_FEATURES)]
 FEATURES_SHARE = 0.7
 """Of the requests per CPU second without features."""
 
@@ -119,20 +121,25 @@ def main() -> None:
     options = parser(str(__doc__), runs=5, workload=False)
     options.add_argument("--seconds", type=float, default=8.0, help="of load a measurement")
     options.add_argument("--connections", type=int, default=64)
-    names = ", ".join(CONTESTANTS)
-    options.add_argument("--peers", default=None, help=f"comma-separated; default: all, of {names}")
+    options.add_argument("--peers", default=",".join(PEERS), help="comma-separated; default: all, %(default)s")
+    options.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
     arguments = options.parse_args()
-    peers = [one for one in CONTESTANTS if one not in (OURS, WITH_FEATURES)]
-    chosen = peers if arguments.peers is None else [name for name in arguments.peers.split(",") if name]
-    if not set(chosen) <= set(peers):
-        options.error(f"--peers of {', '.join(peers)}")
+    peers = [name for name in arguments.peers.split(",") if name]
+    if not set(peers) <= set(PEERS):
+        options.error(f"--peers {arguments.peers}; allowed: {', '.join(PEERS)}, separated by commas, or none")
     if missing_tools():
         raise SystemExit(f"{' and '.join(missing_tools())} missing; install wrk and util-linux")
     files = ensure()
     model_us = float(str(ask_process(["-m", "benchmarks.serving.model_alone", str(files.graph)])["us"]))
     shape = (arguments.connections, arguments.seconds)
-    measured, missing = race(files, [OURS, WITH_FEATURES, *chosen], arguments.runs, shape)
-    finish(summarize(measured, missing, model_us), as_json=arguments.json)
+    measured, missing = race(files, [OURS, WITH_FEATURES, *peers], arguments.runs, shape)
+    result = summarize(measured, missing, model_us)
+    if arguments.write:
+        write(result)
+    if not arguments.json:
+        print(tables(result))
+    else:
+        finish(result, as_json=True)
 
 
 if __name__ == "__main__":

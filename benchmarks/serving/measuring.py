@@ -169,7 +169,8 @@ def _wait_until_it_answers(
         else:
             if status == 200:
                 return
-            seen = status
+            seen = f"status {status} after {START_S:g} s"
         time.sleep(0.1)
-    lines = log.read_text(errors="replace").strip().splitlines() or [f"{seen} within {START_S:g} s"]
-    raise UnavailableError(f"does not answer: {lines[-1][:200]}")
+    if process.poll() is not None:
+        seen = (log.read_text(errors="replace").strip().splitlines() or [f"exit code {process.returncode}"])[-1]
+    raise UnavailableError(f"does not answer: {str(seen)[:200]}")
