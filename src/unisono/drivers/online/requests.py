@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context
 from decimal import Decimal as Number
 from typing import Annotated, Any
 
@@ -30,6 +31,7 @@ _TYPES: Mapping[str, Any] = {
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_EXACT = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX)  # the usual one rounds to 28 digits
 
 
 # Beyond these a float64 rounds to an infinity: half a step above the largest float32, and the largest float64.
@@ -129,7 +131,7 @@ class RequestDecoder:
     def digits(self, name: str, dtype: Decimal, value: Number) -> int:
         """A number in the last places of its dtype. Raises InputError that names the column, if it has more places."""
         fits = value.is_finite() and value.adjusted() < 19 - dtype.places
-        digits = value.scaleb(dtype.places) if fits else Number("NaN")
+        digits = value.scaleb(dtype.places, _EXACT) if fits else Number("NaN")
         if not fits or digits != digits.to_integral_value() or abs(digits) >= 2**63:
             raise self._error(f"{name}: {value}", f"{dtype}: at most {dtype.places} decimal places, 18 digits")
         return int(digits)
