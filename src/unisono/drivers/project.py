@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # each is loaded by the method that needs it: a training fram
     from unisono.drivers.parity import ParityReport
     from unisono.drivers.registering import Registered
     from unisono.drivers.scoring import Scorer
+    from unisono.drivers.serving.mounted import Mounted
     from unisono.drivers.serving.start import Wishes
     from unisono.drivers.serving.workers.reports import Event
     from unisono.drivers.stream import StreamReport, StreamRun
@@ -383,6 +384,15 @@ class Project:
         from unisono.drivers.serving.start import Wishes, serve
 
         serve(self, wishes or Wishes(), announce=announce, report=report)
+
+    def asgi(self) -> Mounted:
+        """The same as an ASGI application in this process, to be mounted into FastAPI or Starlette.
+
+        Raises StoreError if no predictor has a version.
+        """
+        from unisono.drivers.serving.mounted import Mounted
+
+        return Mounted(self)
 
     # Proof ------------------------------------------------------------------------------------------------------------
 

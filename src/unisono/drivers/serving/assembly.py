@@ -35,7 +35,7 @@ from unisono.drivers.serving.states import states_of
 from unisono.drivers.serving.versions.changing import ChangingCatalogue
 from unisono.drivers.serving.versions.loaded import PreparedVersion
 from unisono.drivers.serving.versions.routes import Routes
-from unisono.drivers.serving.workers.asking import Asking
+from unisono.drivers.serving.workers.asking import Asks
 from unisono.drivers.serving.workers.messages import Boot
 from unisono.drivers.serving.workers.repository import AskedRepository
 
@@ -54,7 +54,7 @@ class Worker:
     `service` answers requests, whoever carries them. For the thread of the loop.
     """
 
-    def __init__(self, boot: Boot, keeper: Asking) -> None:
+    def __init__(self, boot: Boot, keeper: Asks) -> None:
         self._boot = boot
         self._settings = boot.settings
         plans = {one.plan.name: plan_from(one.plan) for one in boot.predictors}
@@ -146,9 +146,13 @@ class Worker:
 
     # Serving ----------------------------------------------------------------------------------------------------------
 
+    def start_aside(self) -> None:
+        """Look at what comes together from requests that somebody else takes. On the loop."""
+        self._observers.start()
+
     async def start(self, listening: socket.socket) -> None:
         """Take requests."""
-        self._observers.start()
+        self.start_aside()
         self._http = HttpServer(self.service, self._settings.http, tls=self._tls)
         self._observers.watch_connections(self._http)
         await self._http.start([listening])
@@ -156,9 +160,8 @@ class Worker:
             self._grpc = self._start_grpc(self._settings.grpc.port)
 
     def _start_grpc(self, port: int) -> GrpcServer:
-        from unisono.drivers.serving.grpc.server import (  # whoever is without it has less memory
-            GrpcServer,
-        )
+        # Whoever is without it has less memory.
+        from unisono.drivers.serving.grpc.server import GrpcServer
         from unisono.drivers.serving.grpc.service import GrpcService
 
         service = GrpcService(self._models, self._observers.meter, self._readiness.check)

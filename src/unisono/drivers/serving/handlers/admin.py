@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
-
 from unisono.drivers.serving.exchange import Reply, Request, Response
 from unisono.drivers.serving.refusals import RefusalError, problem, refusal_of
 from unisono.drivers.serving.security.gate import Gate
 from unisono.drivers.serving.service import Path, require
 from unisono.drivers.serving.versions.catalogue import Catalogue
+from unisono.drivers.serving.workers.asking import Asks
 from unisono.drivers.serving.workers.messages import What
-
-
-class Asks(Protocol):
-    """Asks the keeper; see `workers.asking.Asking`."""
-
-    def ask(self, what: What, predictor: str, told: Callable[[Exception | None, bytes], None]) -> None:
-        """Ask; `told` is called once: with an error, or with None and the answer as JSON."""
-        ...
 
 
 class AdminHandler:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
+from typing import Protocol
 
 from unisono.drivers.serving.refusals import RefusalError
 from unisono.drivers.serving.workers.messages import Ask, Done, What
 
 Told = Callable[[Exception | None, bytes], None]
 """Takes why it was not done, or None and what was asked for, as JSON."""
+
+
+class Asks(Protocol):
+    """Asks the keeper. On the thread of the loop."""
+
+    def ask(self, what: What, predictor: str, told: Told) -> None:
+        """Ask; `told` is called once with the answer."""
+        ...
 
 
 class Asking:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from unisono.drivers.serving.repository import Done, ModelState
-from unisono.drivers.serving.workers.asking import Asking
+from unisono.drivers.serving.workers.asking import Asks
 from unisono.drivers.serving.workers.messages import What
 
 
@@ -25,7 +25,7 @@ class AskedRepository:
     keeper:    is asked to load and unload.
     """
 
-    def __init__(self, catalogue: HasStates, keeper: Asking) -> None:
+    def __init__(self, catalogue: HasStates, keeper: Asks) -> None:
         self._catalogue = catalogue
         self._keeper = keeper
 

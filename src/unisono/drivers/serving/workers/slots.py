@@ -182,6 +182,7 @@ class Slot:
             self._note_applied(message)
         elif isinstance(message, Listening):
             self.is_listening = True
+            self.send(Ping(self._unanswered))  # how it is, is known at once
             self._house.report(Event("worker_listens", f"worker {self.number} listens", fields=self._who()))
         elif isinstance(message, Failed):
             self.failure = message.error
