@@ -75,8 +75,15 @@ class StateReader:
         with self.store.snapshot() as snapshot:
             return self._readers[view].read(snapshot.state(view, encode_key(key)) or b"", time)
 
-    def put(self, snapshot: Snapshot, row: Row, time: int, out: Matrix) -> None:
-        """Write the features of all views for one request into a row of a matrix, from one snapshot."""
+    def matrix(self, snapshot: Snapshot, rows: Sequence[Row], times: Sequence[int]) -> Matrix:
+        """The features of all views for some requests, from one snapshot: float64, requests x features."""
+        features = np.empty((len(rows), self.width))
+        if self._views:
+            for row, time, out in zip(rows, times, features, strict=True):
+                self._put(snapshot, row, time, out)
+        return features
+
+    def _put(self, snapshot: Snapshot, row: Row, time: int, out: Matrix) -> None:
         for view, places, reader, columns in self._views:
             key = encode_key([key_value(row[place]) for place in places])
             out[columns] = reader.read(snapshot.state(view, key) or b"", time)
@@ -112,23 +119,28 @@ class Lookup:
 
         Raises InputError if one asks about a time that lies before the log's.
         """
-        features = np.empty((len(rows), self._reader.width)) if given is None else given
-        timed: list[Row] = []
-        times: list[int] = []
         with self._reader.store.snapshot() as snapshot:
             commit = snapshot.commit
-            for row, out in zip(rows, features, strict=True):
-                asked = row[self._time]
-                if not isinstance(asked, int):  # a clock that is behind the log asks about the log's time
-                    asked = max(self._clock(), commit.time)
-                    row = (*row[: self._time], asked, *row[self._time + 1 :])
-                if asked < commit.time:
-                    raise InputError(self._too_old(asked, commit.time))
-                if given is None:
-                    self._reader.put(snapshot, row, asked, out)
-                timed.append(row)
-                times.append(asked)
+            timed, times = self._timed(rows, commit.time)
+            features = self._reader.matrix(snapshot, timed, times) if given is None else given
         return Known(timed, times, features, commit.position)
+
+    def _timed(self, rows: Sequence[Row], known_time: int) -> tuple[Sequence[Row], Sequence[int]]:
+        """The requests, each with its time, and these times. Those that do not say theirs are asked now."""
+        place = self._time
+        now = max(self._clock(), known_time)  # a clock that is behind the log asks about the log's time
+        timed: list[Row] = []
+        times: list[int] = []
+        for row in rows:
+            asked = row[place]
+            if not isinstance(asked, int):
+                asked = now
+                row = (*row[:place], now, *row[place + 1 :])
+            elif asked < known_time:
+                raise InputError(self._too_old(asked, known_time))
+            timed.append(row)
+            times.append(asked)
+        return timed, times
 
     def together(self, asked: Sequence[Sequence[Row]]) -> tuple[Known, list[Known]]:
         """What is known about the requests of several askers, all from the state of one commit: of all, and of each.
