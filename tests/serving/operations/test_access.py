@@ -92,7 +92,7 @@ def test_a_line_says_who_asked_what_and_what_it_took_and_no_secret(tmp_path: Pat
     ],
 )
 def test_a_path_is_shown_without_what_callers_make_up(path: str, shown: str) -> None:
-    assert template(path, ["risk"]) == shown
+    assert template(path, frozenset(["risk"])) == shown
 
 
 def test_a_file_that_was_moved_is_left_and_a_new_one_begun(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import stat
 import sys
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from time import monotonic, perf_counter, time
 from typing import NamedTuple
@@ -260,14 +261,18 @@ class AccessLog:
 
 
 def _milliseconds(spent_s: Sequence[float], took_s: float) -> dict[str, float]:
-    stages = zip(STAGES, spent_s, strict=False)  # of a refusal there are none
-    return {**{stage: round(seconds * 1e3, 3) for stage, seconds in stages}, "total": round(took_s * 1e3, 3)}
+    """Whole microseconds; `round` takes ten times as long."""
+    shown = {stage: int(seconds * 1e6 + 0.5) / 1000 for stage, seconds in zip(STAGES, spent_s, strict=False)}
+    shown["total"] = int(took_s * 1e6 + 0.5) / 1000
+    return shown
 
 
-def template(path: str, names: Collection[str]) -> str:
+@lru_cache(maxsize=1024)
+def template(path: str, names: frozenset[str]) -> str:
     """A path without what callers can make up: there are few of them, and none tells a secret.
 
-    >>> template("/v2/models/late/versions/3/infer", ["late"]), template("/.env", [])
+    >>> names = frozenset(["late"])
+    >>> template("/v2/models/late/versions/3/infer", names), template("/.env", names)
     ('/v2/models/{predictor}/versions/{version}/infer', '/{other}')
     """
     parts: list[str] = []
