@@ -11,6 +11,7 @@ import sys
 import threading
 from datetime import UTC, datetime
 from decimal import Decimal
+from queue import Queue
 from typing import Any
 
 import numpy as np
@@ -368,6 +369,7 @@ def _ask_in_a_fork(client: un.Client, told: Any) -> None:
     try:
         client.predict("delay", ROW)
     except un.StoreError as error:
+        client.close()  # which waits for nobody
         told.send(str(error))
 
 
@@ -383,11 +385,57 @@ def test_a_client_is_not_for_a_process_that_was_forked_from_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "127.0.0.1:8080", "ftp://x", "http://", "http://x/?a=1", "http://x/#a", "http://me:secret@x"]
+    "address",
+    [
+        *("", "127.0.0.1:8080", "ftp://x", "http://", "http://x/?a=1", "http://x/#a", "http://me:secret@x"),
+        *("http://x:port", "http://x:99999", "http://[::1"),
+    ],
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(un.InputError, match="is no address of a server; allowed: http:// or https://"):
         un.Client(address)
+
+
+@pytest.mark.parametrize("token", ["", "\n", "uns_a b", "uns_a\r\nx: y", "uns_é"])
+def test_what_is_no_token_is_refused_and_not_shown(token: str) -> None:
+    with pytest.raises(un.InputError, match="the token has characters that no token has") as caught:
+        un.Client("http://127.0.0.1:1", token=token)
+    assert not token.strip() or token not in str(caught.value)
+
+
+def test_a_token_may_come_from_a_file_with_a_line_break() -> None:
+    with scripted(answer_one) as server, un.Client(server.address, token="uns_a_b\n") as client:
+        client.predict("delay", ROW)
+        assert server.asked[0].headers["authorization"] == "bearer uns_a_b"
+
+
+def test_calls_of_other_threads_end_when_a_client_is_closed() -> None:
+    ended: Queue[Exception] = Queue()
+
+    def call(client: un.Client) -> None:
+        try:
+            client.predict("delay", ROW, timeout_s=60.0)
+        except un.StoreError as error:
+            ended.put(error)
+
+    with scripted(hang) as server:
+        client = un.Client(server.address)
+        threads = [threading.Thread(target=call, args=(client,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        while len(server.asked) < 3:
+            threads[0].join(0.01)
+        client.close()
+        for thread in threads:
+            thread.join(20)
+    assert ["it was closed during the call" in str(ended.get(timeout=1)) for _ in threads] == [True] * 3
+
+
+def test_a_client_that_nobody_closed_does_not_keep_the_process() -> None:
+    with scripted(answer_one) as server:
+        script = f"import unisono as un; print(un.Client({server.address!r}).predict('delay', {ROW!r}).version)"
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("v1\n", "")
 
 
 @pytest.mark.parametrize("timeout_s", [0, -1, float("nan")])

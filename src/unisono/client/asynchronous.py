@@ -47,7 +47,8 @@ class AsyncClient:
 
     A call is sent again if there is no connection, if the connection is lost before the answer, or at 429 and 503, when
     the server says so; never once its time is over, and never past the budget. The time is for all tries together, and
-    the server is told what is left of it. Raises InputError for an address that is none, StoreError without aiohttp.
+    the server is told what is left of it. Raises InputError for an address or a token that is none, StoreError without
+    aiohttp.
     """
 
     def __init__(

@@ -6,7 +6,9 @@ import asyncio
 import os
 import ssl
 import threading
+import weakref
 from collections.abc import Coroutine
+from concurrent.futures import CancelledError, Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
@@ -33,7 +35,7 @@ class Client:
 
     It does what AsyncClient does, in a thread of its own: only so is the time of a call kept whatever a server does,
     for a blocking socket counts the time of each piece. A process that forks makes its clients afterwards. Raises
-    InputError for an address that is none, StoreError without aiohttp.
+    InputError for an address or a token that is none, StoreError without aiohttp.
     """
 
     def __init__(
@@ -48,8 +50,11 @@ class Client:
         self._client = AsyncClient(address, token=token, timeout_s=timeout_s, tls=tls, budget=budget)
         self._process = os.getpid()
         self._loop = _new_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="unisono-client", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._loop.run_forever, name="unisono-client", daemon=True)
+        thread.start()
+        self._lock = threading.Lock()  # no call begins behind the back of the end
+        # Also for those who forget it, at the latest when Python ends.
+        self._end = weakref.finalize(self, _end, self._client, self._loop, thread, self._lock)
 
     def __enter__(self) -> Self:
         return self
@@ -61,12 +66,7 @@ class Client:
 
     def close(self) -> None:
         """Close all connections, and end the thread. Calls under way are given up."""
-        if self._loop.is_closed() or self._process != os.getpid():
-            return
-        self._run(self._client.close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._end()
 
     @overload
     def predict(self, name: str, rows: Row, *, version: str | None = ..., timeout_s: float | None = ...) -> Answer: ...
@@ -126,16 +126,42 @@ class Client:
         return self._run(self._client.ready(timeout_s=timeout_s))
 
     def _run(self, call: Coroutine[Any, Any, T]) -> T:
-        if self._loop.is_closed() or self._process != os.getpid():
-            call.close()
-            seen = "it is closed" if self._process == os.getpid() else "it was made before this process was forked"
-            raise StoreError(f"client: {seen}; allowed: an open one, of this process; make a new one")
-        future = asyncio.run_coroutine_threadsafe(call, self._loop)
+        future = self._begin(call)
         try:
             return future.result()
+        except CancelledError as error:
+            raise StoreError("client: it was closed during the call; allowed: an open one; make a new one") from error
         except BaseException:
             future.cancel()
             raise
+
+    def _begin(self, call: Coroutine[Any, Any, T]) -> Future[T]:
+        with self._lock:
+            if self._end.alive and self._process == os.getpid():
+                return asyncio.run_coroutine_threadsafe(call, self._loop)
+        call.close()
+        seen = "it is closed" if self._process == os.getpid() else "it was made before this process was forked"
+        raise StoreError(f"client: {seen}; allowed: an open one, of this process; make a new one")
+
+
+def _end(client: AsyncClient, loop: asyncio.AbstractEventLoop, thread: threading.Thread, lock: threading.Lock) -> None:
+    if not thread.is_alive():  # forked from it: the thread is not here
+        return
+    with lock:
+        ended = asyncio.run_coroutine_threadsafe(_give_up(client), loop)
+    ended.result()
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+async def _give_up(client: AsyncClient) -> None:
+    """End the calls of other threads, who would wait for ever, and close the connections."""
+    calls = asyncio.all_tasks() - {asyncio.current_task()}
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    await client.close()
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

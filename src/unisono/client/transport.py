@@ -66,14 +66,14 @@ class Transport:
     token:   sent with every request; None: none.
     tls:     what is trusted; None: what this machine trusts.
 
-    Raises InputError for an address that is none, StoreError without aiohttp.
+    Raises InputError for an address or a token that is none, StoreError without aiohttp.
     """
 
     def __init__(self, address: str, *, token: str | None, tls: ssl.SSLContext | None) -> None:
-        self.address = checked(address)
+        self.address = checked_address(address)
         self._headers = {"accept-encoding": "identity"}
         if token is not None:
-            self._headers["authorization"] = f"Bearer {token}"
+            self._headers["authorization"] = f"Bearer {_checked_token(token)}"
         self._tls = tls
         self._aiohttp = _library()
         self._session: aiohttp.ClientSession | None = None
@@ -117,15 +117,36 @@ class Transport:
         return self._session
 
 
-def checked(address: str) -> str:
+def checked_address(address: str) -> str:
     """An address without a slash at its end. Raises InputError if it is none."""
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+    if not _is_address(address):
         raise InputError(
             f"client: {quoted(address)} is no address of a server; allowed: http:// or https://, a host, a port, and a "
             'path if the server is mounted under one; write e.g. "http://127.0.0.1:8080"'
         )
     return address.rstrip("/")
+
+
+def _is_address(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        has_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and has_port
+        and not (parts.query or parts.fragment or parts.username)
+    )
+
+
+def _checked_token(token: str) -> str:
+    """A token without the line break of the file that it was in."""
+    text = token.strip()
+    if not text.isascii() or not text.isprintable() or " " in text or not text:
+        raise InputError("client: the token has characters that no token has; allowed: uns_...; copy it again")
+    return text
 
 
 def _library() -> ModuleType:
