@@ -179,11 +179,11 @@ class Running:
     loop: asyncio.AbstractEventLoop
 
     def call(self, name: str, message: Any, **options: Any) -> Any:
-        stub = self.channel.unary_unary(f"/inference.GRPCInferenceService/{name}")
+        stub: Any = self.channel.unary_unary(f"/inference.GRPCInferenceService/{name}")
         body = message if isinstance(message, bytes) else message.SerializeToString()
         return MESSAGES[f"{name}Response"].FromString(stub(body, **{"timeout": 10, **options}))
 
-    def refused(self, name: str, message: Any, **options: Any) -> grpc.RpcError:
+    def refused(self, name: str, message: Any, **options: Any) -> Any:
         with pytest.raises(grpc.RpcError) as caught:
             self.call(name, message, **options)
         return caught.value
@@ -235,7 +235,8 @@ def test_a_message_that_is_too_large_is_refused(running: Running) -> None:
 
 def test_another_call_is_not_there(running: Running) -> None:
     with pytest.raises(grpc.RpcError) as caught:
-        running.channel.unary_unary("/inference.GRPCInferenceService/ModelConfig")(b"", timeout=10)
+        stub: Any = running.channel.unary_unary("/inference.GRPCInferenceService/ModelConfig")
+        stub(b"", timeout=10)
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
 

@@ -148,11 +148,13 @@ class _Ticket:
         self.there.set()
 
 
-class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no types
+class _Handlers(grpc.GenericRpcHandler):
     """Finds the calls by name; messages stay bytes."""
 
     def __init__(self, methods: tuple[str, ...], answer: Callable[[str, bytes, grpc.ServicerContext], bytes]) -> None:
-        self._methods = {path: grpc.unary_unary_rpc_method_handler(partial(answer, path)) for path in methods}
+        self._methods: Mapping[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+            path: grpc.unary_unary_rpc_method_handler(partial(answer, path)) for path in methods
+        }
 
     def service(self, details: grpc.HandlerCallDetails) -> Any:
         """The call of a name; None if there is none."""

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 from msgspec import Meta
+from msgspec.structs import replace
 
 from unisono.drivers.online.plan import OnlinePlan
 from unisono.drivers.online.requests import RequestDecoder
@@ -111,7 +112,7 @@ class RequestColumns:
         """Values under a null are not looked at: they may be anything that fits the datatype."""
         values = tensor.plain()
         kept = [value for value, null in zip(values, nulls, strict=True) if not null]
-        known = iter(convert(tensor._replace(shape=(len(kept),), values=kept)) if kept else ())
+        known = iter(convert(replace(tensor, shape=(len(kept),), values=kept)) if kept else ())
         return [None if null else next(known) for null in nulls]
 
     def _features(self, found: Mapping[str, InputTensor], count: int) -> Matrix:

@@ -168,8 +168,7 @@ def _text_tensor(one: _Input) -> InputTensor:
     elements = check_announced(one.name, one.datatype, one.shape)
     if one.data is UNSET:
         raise tensor_error(one.name, "no data", "data, or binary_data_size")
-    opening = _OPENING.match(bytes(one.data))
-    depth = opening[0].count(b"[") if opening else 0
+    depth = _depth(bytes(one.data))
     if depth not in (1, len(one.shape)):
         raise tensor_error(
             one.name, f"data as {depth} lists in one another", f"1, or {len(one.shape)} as its shape has"
@@ -182,6 +181,14 @@ def _text_tensor(one: _Input) -> InputTensor:
     if len(flat) != elements:
         raise tensor_error(one.name, f"{len(flat)} values", f"{elements}, as its shape says")
     return InputTensor(one.name, one.datatype, tuple(one.shape), _typed(one.name, one.datatype, flat))
+
+
+def _depth(data: bytes) -> int:
+    """In how many lists the first value is."""
+    if data.startswith(b"[") and data.find(b"[", 1) < 0:  # as most data is
+        return 1
+    opening = _OPENING.match(data)
+    return opening[0].count(b"[") if opening else 0
 
 
 @cache
