@@ -195,6 +195,17 @@ def test_the_server_answers_the_example_that_it_shows(streamed: list[Run], home:
     assert sum("listens" in line for line in told) >= 1
 
 
+def test_one_request_is_explained_without_a_server(streamed: list[Run], home: Path) -> None:
+    (home / "one.json").write_text(un.load(home).requests("late").tail(1).drop("asked_at").write_ndjson())
+    explained = unisono("serve", "--explain", "one.json", "--json", folder=home).answer
+    assert explained["predictor"] == "late"
+    assert set(explained["took_us"]) == {"decode", "features", "model", "encode", "total"}
+    assert 0 <= explained["answer"]["prediction"]["probability"] <= 1
+    shown = unisono("serve", "--explain", "one.json", "--predictor", "late", folder=home).out
+    assert explained["version"] in shown
+    assert all(view["view"] in shown for view in explained["views"])
+
+
 def first_line(process: subprocess.Popen[str]) -> str:
     """The next line that a running command prints."""
     assert process.stdout is not None

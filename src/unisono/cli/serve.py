@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -13,6 +14,7 @@ from cyclopts.types import NonNegativeInt, UInt16
 from unisono.cli.answer import Answer
 from unisono.cli.options import COMMON_DEFAULTS, Common, option
 from unisono.cli.output import tell
+from unisono.spec.errors import InputError
 
 if TYPE_CHECKING:
     from unisono.drivers.project import Project
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "unisono serve",
     "unisono serve --workers 2 --port 9000",
+    "unisono serve --explain request.json",
 )
 FIELDS = {
     "url": "where it can be reached",
@@ -54,8 +57,16 @@ def serve(
             show_default=False,
         ),
     ] = False,
+    explain: Annotated[
+        Path | None,
+        option("FILE", "Answer the request in this JSON file, and show how that came about. Default: serve."),
+    ] = None,
+    predictor: Annotated[
+        str | None,
+        option("NAME", "Whose request --explain answers. Default: the only one that has a version."),
+    ] = None,
     common: Common = COMMON_DEFAULTS,
-) -> None:
+) -> Answer | None:
     """Answer requests over HTTP: POST /predict/PREDICTOR with the request as JSON.
 
     Serves every predictor that has a registered version, from the state that `unisono stream` keeps; features are
@@ -64,11 +75,18 @@ def serve(
     address and an example once it can be reached (with --json one line: url, predictors, workers; what happens later
     is told on stderr, then in lines of JSON, too). SIGHUP reads unisono.toml again. Ctrl-C or SIGTERM stops it after
     the requests under way.
+
+    With --explain nothing is served: one request is answered here, and it is shown which keys were looked up, what the
+    features were, and what each step took (with --json as one line with fields of its own).
     """
     from unisono.drivers.project import load
     from unisono.drivers.serving.start import Wishes
 
     project = load(common.project)
+    if explain is not None:
+        return _explained(project, predictor, explain)
+    if predictor is not None:
+        raise InputError("serve: --predictor without --explain; allowed: both, or neither; every predictor is served")
     wishes = Wishes(host, port, workers, insecure, is_json=common.json)
 
     def announce(address: str) -> None:
@@ -78,6 +96,27 @@ def serve(
         tell(Answer(answer, _greeting(project, address, names)))
 
     project.serve(wishes, announce=announce, report=_reporter(common))
+    return None
+
+
+def _explained(project: Project, predictor: str | None, file: Path) -> Answer:
+    import msgspec
+    from rich.console import Console
+
+    from unisono.drivers.serving.operations.explain import explain
+
+    try:
+        body = file.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{file}: the request cannot be read ({error.strerror}); allowed: a file with one request as JSON; write it"
+        ) from error
+    explanation = explain(project, predictor, body)
+    console = Console()
+    with console.capture() as captured:
+        for part in explanation.shown():
+            console.print(part)
+    return Answer(msgspec.json.decode(explanation.as_json()), captured.get().rstrip())
 
 
 def _cores() -> int:
