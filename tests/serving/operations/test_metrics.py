@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -269,3 +270,11 @@ def test_what_is_refused_before_a_handler_takes_it_is_counted_too(tmp_path: Path
     samples = scraped(tmp_path)
     assert value(samples, "requests_total", predictor="", protocol="other", status="401") == 1
     assert value(samples, "requests_total", predictor="risk", protocol="other", status="404") == 1
+
+
+def test_the_page_of_operations_has_every_metric_and_no_other(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    table = "\n".join(line.rpartition(" | ")[0] for line in page.splitlines() if line.startswith("| `unisono_"))
+    families = Exposition(tmp_path, STATES).collect()
+    names = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
+    assert set(re.findall(r"`(unisono_\w+)`", table)) == names

@@ -182,4 +182,4 @@ def _bytes(names: int) -> int:
 
 def _numbers(records: Array) -> Array:
     """Records as rows of numbers, not copied."""
-    return records.view("<f8").reshape(len(records), -1)
+    return records.view("<f8").reshape(len(records), records.dtype.itemsize // 8)
