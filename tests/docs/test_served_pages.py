@@ -67,7 +67,7 @@ def shape(value: Any) -> Any:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-@pytest.mark.parametrize("page", ["security.md", "client.md"])
+@pytest.mark.parametrize("page", ["serving.md", "security.md", "client.md", "protocols.md"])
 def test_the_curl_examples_of_a_page_are_answered_as_it_says(page: str, served: Served) -> None:
     run, before, out = 0, "", ""
     for language, text in blocks(page):
