@@ -1,6 +1,6 @@
-"""Malformed requests, at the socket of a real server: they are refused, and everybody else is answered.
+"""Malformed requests, at the sockets of a real server: they are refused, and everybody else is answered.
 
-UNISONO_ROUNDS: quick sends 300, test 1,500, soak 200,000 new ones.
+UNISONO_ROUNDS: quick sends 300 over HTTP and gRPC together, test 1,500, soak 200,000 new ones.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ import os
 import random
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import grpc
 import pytest
 
 from benchmarks.serving.callers import Seen, post, press
+from benchmarks.serving.measuring import free_port
 from tests.serving.load.malformed import Malformer
+from tests.serving.load.malformed_calls import INFER, CallMalformer, valid_message
 from tests.serving.load.served import PATH, ServedProject, request_body, serving
 
 ROUND = os.environ.get("UNISONO_ROUNDS", "test")
@@ -26,8 +29,17 @@ AT_ONCE = 32
 GOOD_EVERY = 25
 PATIENCE_S = 60.0
 GROWTH_MB = 8.0
+FAULTS = (
+    grpc.StatusCode.UNKNOWN,
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.DATA_LOSS,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+)
 # Short, so that what never ends does not hold the test up for long.
 SETTINGS = """
+[serve.grpc]
+port = %d
+
 [serve.workers]
 count = 1
 
@@ -40,26 +52,67 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def served(project: Path) -> Iterator[ServedProject]:
-    with serving(project, SETTINGS) as server:
+def grpc_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def served(project: Path, grpc_port: int) -> Iterator[ServedProject]:
+    with serving(project, SETTINGS % grpc_port) as server:
         yield server
 
 
-def test_malformed_requests_are_refused_and_the_others_answered_in_bounded_memory(served: ServedProject) -> None:
-    seed = random.SystemRandom().randrange(2**32) if ROUND == "soak" else 4
-    print(f"seed {seed}")
+@pytest.fixture(scope="module")
+def seed() -> int:
+    found = random.SystemRandom().randrange(2**32) if ROUND == "soak" else 4
+    print(f"seed {found}")
+    return found
+
+
+def test_malformed_requests_are_refused_and_the_others_answered_in_bounded_memory(
+    served: ServedProject, seed: int
+) -> None:
     chance = Malformer(seed)
-    before = _fuzz(served, chance, REQUESTS // 3)
-    after = _fuzz(served, chance, REQUESTS - REQUESTS // 3)
+    _fuzz(served, lambda count: asyncio.run(_send_all(served.port, [chance.one() for _ in range(count)])))
+
+
+def test_malformed_calls_are_refused_and_the_others_answered_in_bounded_memory(
+    served: ServedProject, grpc_port: int, seed: int
+) -> None:
+    chance = CallMalformer(seed)
+    with grpc.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
+
+        def call_all(count: int) -> None:
+            for start in range(0, count, AT_ONCE):
+                _call_some(channel, chance, min(AT_ONCE, count - start))
+                asyncio.run(_send(grpc_port, chance.frames()))
+
+        _fuzz(served, call_all)
+
+
+def _fuzz(served: ServedProject, send: Callable[[int], None]) -> None:
+    """Send a third of the requests, then the others, which must not take more memory."""
+    count = REQUESTS // 2
+    send(count // 3)
+    before = served.resident_mb
+    send(count - count // 3)
+    after = served.resident_mb
     assert after.keys() == before.keys(), "a process ended"
     grown = {pid: after[pid] - before[pid] for pid in after}
     assert max(grown.values()) < GROWTH_MB, grown
 
 
-def _fuzz(served: ServedProject, chance: Malformer, requests: int) -> dict[int, float]:
-    """Send so many; returns the memory of the server's processes after that."""
-    asyncio.run(_send_all(served.port, [chance.one() for _ in range(requests)]))
-    return dict(served.resident_mb)
+def _call_some(channel: grpc.Channel, chance: CallMalformer, count: int) -> None:
+    """So many malformed calls at once, then one that is answered."""
+    calls = [chance.message() for _ in range(count)]
+    waiting = [_method(channel, path).future(message, timeout=PATIENCE_S) for path, message in calls]
+    for call, answer in zip(calls, waiting, strict=True):
+        assert answer.code() not in FAULTS, (answer.code(), answer.details(), call)
+    _method(channel, INFER)(valid_message(), timeout=PATIENCE_S)  # raises if it is not answered
+
+
+def _method(channel: grpc.Channel, path: str) -> grpc.UnaryUnaryMultiCallable[bytes, bytes]:
+    return channel.unary_unary(path)
 
 
 async def _send_all(port: int, malformed: list[bytes]) -> None:
