@@ -67,6 +67,13 @@ def prune(directory: Path, *, today: date, keep_days: int | None, keep_bytes: in
     return freed
 
 
+def sweep(directory: Path, *, before: datetime) -> None:
+    """Delete what writers that were killed had begun of one predictor's files before an instant."""
+    for path in directory.glob("????-??-??/.*.partial"):
+        if path.stat().st_mtime < before.timestamp():
+            path.unlink(missing_ok=True)
+
+
 def _files(directory: Path) -> list[Path]:
     """The whole ones, oldest first."""
     return sorted(directory.glob("????-??-??/[!.]*.parquet"))

@@ -228,7 +228,31 @@ def test_the_writer_deletes_what_is_too_old(tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
+def test_what_a_killed_writer_had_begun_is_deleted_after_an_hour(tmp_path: Path) -> None:
+    written(tmp_path, answered([0]))
+    begun = files(tmp_path)[0].with_name(".120000.000000-1-1.parquet.1.partial")
+    begun.touch()
+    touched = datetime.fromtimestamp(begun.stat().st_mtime, UTC)
+    for age, is_there in ((timedelta(minutes=59), True), (timedelta(minutes=61), False)):
+        Rotation(tmp_path, Log(), now=lambda age=age: touched + age).turn()  # type: ignore[misc]
+        assert begun.exists() == is_there
+    assert len(files(tmp_path)) == 1
+
+
 # When something is wrong ----------------------------------------------------------------------------------------------
+
+
+def test_rows_that_cannot_be_packed_are_not_tried_again() -> None:
+    channel = Held()
+    log = watcher(channel)
+    broken = answered([0])
+    broken.known = [Known([(object(),)], [0], known([0]).features, 0)]  # type: ignore[list-item]
+    log.answered("risk", broken)
+    with pytest.raises(AttributeError):
+        log.tick()
+    log.answered("risk", answered([1]))
+    log.tick()
+    assert [rows for _, rows in channel.blocks] == [1]
 
 
 def test_what_a_full_buffer_cannot_take_is_dropped_and_counted() -> None:

@@ -80,9 +80,9 @@ class RequestCounter:
         """Count what was told. To be called a few times a second."""
         if not self._where:
             return
-        where, took_s = np.array(self._where), np.array(self._took_s).reshape(-1, len(TIMED))
-        self._where.clear()
-        self._took_s.clear()
+        told, spent_s = self._where, self._took_s
+        self._where, self._took_s = [], []
+        where, took_s = np.array(told), np.array(spent_s).reshape(-1, len(TIMED))
         np.add.at(self._numbers, where, 1.0)
         records = (where // _WIDTH * _WIDTH)[:, None]
         buckets = records + _SECONDS + _STAGES * (len(BOUNDS_S) + 1) + _BOUNDS_S.searchsorted(took_s)

@@ -80,13 +80,13 @@ class PredictionLog:
 
     def tick(self) -> None:
         """Pack what waits, and send what the writer takes. To be called a few times a second."""
-        if self._rows and self._channel.is_full:
-            self._channel.drop(self._rows)
+        waiting, rows = self._waiting, self._rows
+        self._waiting, self._rows = {}, 0  # whatever happens, it is not tried again
+        if rows and self._channel.is_full:
+            self._channel.drop(rows)
         else:
-            for (predictor, version, shadow), parts in self._waiting.items():
+            for (predictor, version, shadow), parts in waiting.items():
                 self._channel.offer(frame_of(self._block(predictor, version, shadow, parts)))
-        self._waiting.clear()
-        self._rows = 0
         self._channel.push()
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
@@ -18,10 +18,11 @@ from unisono.connect.files import write_parquet
 from unisono.drivers.serving.operations.frames import frames_of
 from unisono.drivers.serving.settings import Log
 from unisono.store.predictions import SERVED_AT
-from unisono.store.served import path_of, prune
+from unisono.store.served import path_of, prune, sweep
 
 _LOGGER = logging.getLogger(__name__)
 
+_BEGUN = timedelta(hours=1)  # longer than it takes to write any file
 _QUIET_S = 60.0  # between two messages about the same trouble, and two looks for what is too old
 
 
@@ -135,12 +136,12 @@ class Rotation:
             write_parquet(frame, path_of(self._directory / predictor, first, f"{os.getpid()}-{self._number}"))
 
     def _prune(self) -> None:
+        now = self._now()
         keep_days, keep_bytes = self._settings.keep_days, self._settings.keep_bytes
-        if keep_days is None and keep_bytes is None:
-            return
         try:
             for folder in self._directory.iterdir() if self._directory.is_dir() else ():
-                prune(folder, today=self._now().date(), keep_days=keep_days, keep_bytes=keep_bytes)
+                sweep(folder, before=now - _BEGUN)
+                prune(folder, today=now.date(), keep_days=keep_days, keep_bytes=keep_bytes)
         except OSError as error:
             self._trouble = f"what is too old could not be deleted ({error})"
 
