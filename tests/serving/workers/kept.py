@@ -16,6 +16,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from unisono.drivers.serving.security.watching import TokenWatch
 from unisono.drivers.serving.settings import Serve
 from unisono.drivers.serving.versions.routes import Routes
 from unisono.drivers.serving.workers.keeper import Keeper, Terms
@@ -107,6 +108,7 @@ def kept(
     workers: int = 2,
     settings: Serve = SETTINGS,
     reread: Callable[[], Serve] | None = None,
+    tokens: TokenWatch | None = None,
     command: Sequence[str] = ACTOR,
 ) -> Iterator[Kept]:
     """A keeper that has announced where its workers are; it is stopped at the end."""
@@ -122,6 +124,7 @@ def kept(
         is_json=False,
         reread=reread or (lambda: settings),
         shape=lambda read: lambda one: replace(one, revision=read.calls.rows),
+        tokens=tokens,
         command=command,
     )
     keeper = Keeper(terms, watcher, announce=announced.put, report=events.append)

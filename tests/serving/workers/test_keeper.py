@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +18,10 @@ from msgspec.structs import replace
 import unisono as un
 from tests.serving.workers.actor import BROKEN, HARMFUL
 from tests.serving.workers.kept import ROUTES, SETTINGS, is_alive, kept, until
-from unisono.drivers.serving.settings import Calls, Serve, Workers
+from unisono.drivers.serving.security.token_file import TokenFile
+from unisono.drivers.serving.security.tokens import Token, draw
+from unisono.drivers.serving.security.watching import TokenWatch
+from unisono.drivers.serving.settings import Calls, Log, Serve, Tokens, Workers
 from unisono.drivers.serving.workers.address import reserve
 from unisono.spec.errors import InputError
 
@@ -158,6 +162,42 @@ def test_the_status_says_what_each_worker_is_at() -> None:
         assert status["workers"][0]["positions"] == {"risk": 7}
         assert status["workers"][0]["resident_bytes"] > 1 << 20
         assert status["predictors"][0]["aliases"] == {"champion": "v1"}
+
+
+def test_tokens_that_change_are_in_force_in_every_worker(tmp_path: Path) -> None:
+    file = TokenFile(tmp_path / "tokens.json")
+    with kept(tokens=TokenWatch(file, Tokens(), "127.0.0.1")) as server:
+        assert server.get()["tokens"] is None
+        file.add(token("ada"))
+        until(lambda: all(server.get()["tokens"] == ["ada"] for _ in range(10)))
+        file.revoke("ada")
+        until(lambda: all(server.get()["tokens"] == [] for _ in range(10)))
+        assert len(server.told("tokens")) == 2
+
+
+def token(name: str) -> Token:
+    fresh = draw()
+    return Token(
+        id=fresh.id,
+        name=name,
+        sha256=fresh.sha256,
+        actions=("read",),
+        models=("*",),
+        place=0,
+        made=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def test_the_writer_of_the_prediction_log_is_there_for_the_workers_and_started_again() -> None:
+    settings = replace(SETTINGS, log=Log(predictions=True))
+    with kept(settings=settings) as server:
+        writer = server.keeper._writer
+        assert writer is not None
+        assert Path(writer.address).is_socket()
+        os.kill(writer.pid, signal.SIGKILL)
+        until(lambda: server.told("writer_ended"))
+        assert is_alive(writer.pid)
+    assert not is_alive(writer.pid)
 
 
 ORPHANS = """
