@@ -60,6 +60,15 @@ def test_who_revokes_what_is_not_there_is_told_what_is(file: TokenFile) -> None:
         file.revoke("bot")
 
 
+def test_there_are_no_more_tokens_than_places(file: TokenFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unisono.drivers.serving.security.token_file.MOST_TOKENS", 2)
+    file.add(make("one")[0])
+    file.add(make("two")[0])
+    with pytest.raises(InputError, match="2 tokens; allowed: no more; revoke what is not used"):
+        file.add(make("three")[0])
+    assert [token.name for token in file.read() or ()] == ["one", "two"]
+
+
 def _add_some(path: Path, prefix: str) -> None:
     for number in range(10):
         TokenFile(path).add(make(f"{prefix}{number}")[0])
