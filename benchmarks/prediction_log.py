@@ -67,25 +67,31 @@ def plan() -> OnlinePlan:
 
 
 def batches(rows: int, size: int) -> list[Batch]:
-    """Answered batches of one row a call."""
+    """Answered batches of one row a call, looked up together as the server does."""
     rng = np.random.default_rng(SEED)
     numbers, features, score = rng.random((rows, FLOATS)), rng.random((rows, FEATURES)), rng.random(rows)
     made: list[Row] = [
         (f"user {row % 9973}", f"shop {row % 97}", row, *numbers[row].tolist(), START + row) for row in range(rows)
     ]
+    times = range(START, START + rows)
     version = Version()
-    return [
-        Batch(
+
+    def known(start: int, end: int) -> Known:
+        return Known(made[start:end], times[start:end], features[start:end], start)
+
+    def batch(start: int) -> Batch:
+        end = start + size
+        calls = [Call("risk", made[row : row + 1], print) for row in range(start, end)]
+        return Batch(
             version,
-            asked=(calls := [Call("risk", [made[row]], print) for row in range(start, start + size)]),
+            asked=calls,
             calls=calls,
-            known=[
-                Known([made[row]], [START + row], features[row : row + 1], row) for row in range(start, start + size)
-            ],
-            outputs={"probability": score[start : start + size]},
+            known=[known(row, row + 1) for row in range(start, end)],
+            together=known(start, end) if size > 1 else None,
+            outputs={"probability": score[start:end]},
         )
-        for start in range(0, rows - size + 1, size)
-    ]
+
+    return [batch(start) for start in range(0, rows - size + 1, size)]
 
 
 def worker_s(answered: Sequence[Batch], channel: Channel) -> float:
