@@ -31,6 +31,7 @@ count = 2
 
 [serve.calls]
 model_s = 0.5
+rows = 1000
 
 [serve.http]
 header_timeout_s = 1.0

@@ -31,6 +31,7 @@ ROUND = os.environ.get("UNISONO_ROUNDS", "test")
 SWITCHES = {"quick": 3, "test": 6, "soak": 50}[ROUND]
 BURST_S = {"quick": 1.0, "test": 2.0, "soak": 30.0}[ROUND]
 CONNECTIONS = 8
+GROWTH_MB = 64.0
 
 pytestmark = pytest.mark.slow
 
@@ -83,7 +84,7 @@ def test_no_number_is_null(target: Target) -> None:
     assert target.ask(NO_NUMBER)[1]["prediction"] == {"prediction": None}
 
 
-def test_a_model_that_hangs_is_given_up_and_readiness_tells_so_until_it_answers_again(target: Target) -> None:
+def test_a_model_that_hangs_is_given_up_and_answers_again_once_it_is_stopped(target: Target) -> None:
     with load(target, connections=CONNECTIONS) as others:
         status, answer = target.ask(HANGS)
         assert (status, answer["code"]) == (504, "deadline_exceeded")
@@ -170,17 +171,20 @@ def latest(answers: list[Seen]) -> set[str]:
 
 
 def test_a_burst_is_refused_politely_and_forgotten(target: Target) -> None:
+    """Sixty times as many rows at once as may wait; each caller comes again at once, whatever it was told."""
+    rows = json.dumps([{"user": f"u{number % 7}", "shop": number % 3} for number in range(500)]).encode()
+    burst = [post("/predict/risk", rows, "x-timeout-ms: 500")]
     resident = target.served.resident_mb
-    with load(target, connections=128) as going:
-        deadline_s = time.monotonic() + BURST_S
-        until(lambda: time.monotonic() > deadline_s)
+    with load(target, connections=128, requests=burst) as going:
+        ends_s = time.monotonic() + BURST_S
+        until(lambda: time.monotonic() > ends_s)
     statuses = going.statuses()
-    assert set(statuses) <= {200, 429, 503}
+    assert {200, 503} <= set(statuses) <= {200, 429, 503, 504}, statuses
     assert all(one.retry_after for one in going.seen if one.is_refused)
-    until(lambda: target.send("POST", "/predict/risk", {"user": "u1", "shop": 1})[0] == 200)
+    assert target.send("POST", "/predict/risk", {"user": "u1", "shop": 1})[0] == 200
     after = target.served.resident_mb
-    assert after.keys() == resident.keys()
-    assert max(after[pid] - resident[pid] for pid in after) < 40
+    assert after.keys() == resident.keys(), "a process ended"
+    assert max(after[pid] - resident[pid] for pid in after) < GROWTH_MB
 
 
 def test_a_server_that_is_told_to_stop_answers_what_it_has_accepted(target: Target, folder: Path) -> None:
