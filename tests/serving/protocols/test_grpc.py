@@ -273,3 +273,10 @@ def test_an_address_that_is_taken_is_said(running: Running) -> None:
         other = GrpcServer(running.parts.grpc(), Grpc(port=port), running.loop)
         with pytest.raises(un.StoreError, match=f"cannot listen on 127.0.0.1:{port} for gRPC"):
             other.start("127.0.0.1", port)
+
+
+def test_several_workers_listen_on_one_port(running: Running) -> None:
+    other = GrpcServer(running.parts.grpc(), Grpc(port=running.port), running.loop)
+    assert other.start("127.0.0.1", running.port) == running.port
+    asyncio.run_coroutine_threadsafe(other.drain(0.0), running.loop).result(10)
+    assert running.call("ServerLive", b"").live
