@@ -14,7 +14,7 @@ from unisono.drivers.cores import usable_cores
 from unisono.drivers.online.plan import OnlinePlan, plan_of
 from unisono.drivers.online.plan_json import plan_json
 from unisono.drivers.registries import open_registry
-from unisono.drivers.serving.prepared import prepare
+from unisono.drivers.serving.prepared import prepare, remove_others
 from unisono.drivers.serving.security.token_file import token_file
 from unisono.drivers.serving.security.watching import TokenWatch
 from unisono.drivers.serving.settings import Model, Serve
@@ -87,18 +87,30 @@ def serve(project: Project, wishes: Wishes, *, announce: Callable[[str], None], 
         ),
     )
     _check_states(project, plans, report)
+    _tidy(project)
     Keeper(terms, watcher, announce=announce, report=report).run()
 
 
 def watcher_of(project: Project, plans: Mapping[str, OnlinePlan], report: Report) -> Watcher:
     """What asks a project's registry, and prepares versions in its store."""
-    folder = project.store_path / "serving"
+    folder = _folder(project)
     return Watcher(
         lambda: open_registry(project.root, project.config),
         plans,
         lambda registry, version, plan: prepare(registry, version, plan, folder).path,
         report=report,
     )
+
+
+def _folder(project: Project) -> Path:
+    """Of all prepared versions."""
+    return project.store_path / "serving"
+
+
+def _tidy(project: Project) -> None:
+    """Remove what was prepared of versions that have no alias any more."""
+    entries = project.registry.predictors()
+    remove_others(_folder(project), {version for entry in entries for version in entry.aliases.values()})
 
 
 def predictors_of(project: Project, plans: Mapping[str, OnlinePlan]) -> list[Predictor]:
