@@ -63,7 +63,8 @@ async def switch(project: Project, judge: Judge, versions: Sequence[str]) -> flo
 
 def summarize(before: Judge, during: Judge, waits: Sequence[float], connections: int) -> Result:
     calm_ms, busy_ms = (quantile_ms(judge.answered, 0.99) for judge in (before, during))
-    failed = sum(during.failed.values()) + len(during.refused)
+    failed = {str(status): count for status, count in during.failed.items()}
+    failed |= {"429 or 503": len(during.refused)} if during.refused else {}
     ratio = busy_ms / calm_ms
     return {
         "benchmark": "switching",
