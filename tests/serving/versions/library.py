@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,17 +69,20 @@ class Library:
 class Part:
     """Lanes and catalogue of a worker.
 
-    budget: bytes for versions.
+    budget:      bytes that the process may have.
+    other_bytes: what it has besides versions.
     """
 
-    def __init__(self, library: Library, *, budget: int = 10_000, resident: Sequence[int] = (0,)) -> None:
+    def __init__(self, library: Library, *, budget: int = 10_000) -> None:
         self.library = library
         self.seen = Seen()
-        self.resident = list(resident)
+        self.other_bytes = 0
+        self.of_versions: Callable[[], int] = lambda: 0
         self.lanes = Lanes(Bounds(wait_s=60.0), [self.seen])
         self.catalogue = ChangingCatalogue(
-            map(plan_of, NAMES), self.lanes, library, budget_bytes=budget, resident=lambda: self.resident[-1]
+            map(plan_of, NAMES), self.lanes, library, budget_bytes=budget, resident=self.resident
         )
+        self.of_versions = lambda: self.catalogue.shelf.loaded_bytes
         self.revisions = dict.fromkeys(NAMES, 0)
 
     async def route(self, predictor: str, champion: str = "", **others: Any) -> None:
@@ -108,6 +111,10 @@ class Part:
         call = call_of(row, done=answer.set_result, timeout_s=timeout_s, version=version)
         self.catalogue.predictor(predictor).submit(call)
         return answer
+
+    def resident(self) -> int:
+        """What the process has; nothing, if it is not to matter."""
+        return self.other_bytes + self.of_versions() if self.other_bytes else 0
 
     def lane(self, predictor: str) -> Lane:
         """Of its champion."""

@@ -23,6 +23,8 @@ _LOGGER = logging.getLogger(__name__)
 AGAIN_S = 5.0
 """A version that could not be loaded is tried again, if it is asked for, after so long."""
 
+_USABLE = 0.97  # of the budget; what calls take for a moment, and what malloc keeps, is more than what is resident now
+_WHILE_LOADING = 2  # times its size is what a version takes until its files and golden rows are gone again
 _WEIGHT = 0.2  # of a new observation of how long loading takes
 _NICE = 5  # more, and what the thread holds while others have the processor would be missed
 
@@ -57,7 +59,11 @@ class Shelf:
     @property
     def room_bytes(self) -> int:
         """For versions."""
-        return max(self.budget_bytes - self._base_bytes, 0)
+        return max(self._limit_bytes - self._base_bytes, 0)
+
+    @property
+    def _limit_bytes(self) -> int:
+        return int(_USABLE * self.budget_bytes)
 
     @property
     def loaded_bytes(self) -> int:
@@ -154,7 +160,7 @@ class Shelf:
             self._fail(slot, _too_large(slot, self.room_bytes))
         else:
             self._put(slot, outcome)
-        self._evict(max(self.loaded_bytes - self.room_bytes, self._resident() - self.budget_bytes))
+        self._evict(max(self.loaded_bytes - self.room_bytes, self._resident() - self._limit_bytes))
         self._let_go()
 
     def _put(self, slot: Slot, loaded: Loaded) -> None:
@@ -187,7 +193,7 @@ class Shelf:
         needed = self.loaded_bytes + size_bytes - self.room_bytes
         if needed > sum(slot.size_bytes for slot in self._on_shelf if slot.can_leave):
             return False
-        self._evict(needed)
+        self._evict(max(needed, self._resident() + _WHILE_LOADING * size_bytes - self._limit_bytes))
         return True
 
     def _evict(self, size_bytes: int) -> None:
@@ -268,6 +274,6 @@ def _too_large(slot: Slot, room_bytes: int) -> StoreError:
 
 def _no_room(slot: Slot, room_bytes: int) -> StoreError:
     return StoreError(
-        f"{slot.predictor}: version {slot.version} takes {slot.size_bytes} bytes of memory, and pinned versions leave no "
-        f"room for it; allowed: {room_bytes} for all; raise [serve.memory] bytes, or pin fewer"
+        f"{slot.predictor}: version {slot.version} takes {slot.size_bytes} bytes of memory, and pinned versions leave "
+        f"no room for it; allowed: {room_bytes} for all; raise [serve.memory] bytes, or pin fewer"
     )
