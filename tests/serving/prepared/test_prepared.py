@@ -145,7 +145,7 @@ def test_other_answers_than_the_golden_ones_are_refused(prepared: PreparedVersio
         load(prepared.path, plan)
 
 
-@pytest.mark.parametrize(("field", "value"), [("format", 2), ("made_by", "0.0.1")])
+@pytest.mark.parametrize(("field", "value"), [("format", 1), ("made_by", "0.0.1")])
 def test_a_folder_of_another_unisono_is_refused(
     field: str, value: object, prepared: PreparedVersion, plan: OnlinePlan
 ) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -14,6 +11,7 @@ from unisono.drivers.scores import Matrix, Outputs, Row
 from unisono.drivers.serving.prepared.folders import ENGINE, GOLDEN, GRAPH, Serving, read_files, read_serving
 from unisono.drivers.serving.prepared.trial import GoldenRequests, warm_up
 from unisono.drivers.serving.repository import Form
+from unisono.drivers.serving.versions.memory import resident_bytes, trim
 from unisono.drivers.serving.wire.tensors import forms_of
 from unisono.models.engines import PreparesGraphs, UnsuitableError, find_engine, unsuitable
 from unisono.models.golden import GoldenRows
@@ -76,7 +74,7 @@ def load(path: Path, plan: OnlinePlan) -> PreparedScorer:
     """
     serving = read_serving(path)
     _settle(serving.engine)
-    before = resident_bytes()
+    before = _trimmed_bytes()
     files = read_files(path, serving)
     graph = graph_of(b"", serving.description, extras_of(files))
     session = Session.over(_run_of(serving, files), serving.interface)
@@ -87,7 +85,7 @@ def load(path: Path, plan: OnlinePlan) -> PreparedScorer:
     scorer.timings = _try(session, golden, GoldenRequests(session, encoder, graph, plan), Tolerance(serving.bound))
     least = sum(map(len, files.values()))
     del files, golden
-    scorer.size_bytes = max(resident_bytes() - before, least)
+    scorer.size_bytes = max(_trimmed_bytes() - before, least)
     return scorer
 
 
@@ -132,11 +130,7 @@ def _try(
     return warm_up(requests.batch, golden)
 
 
-def resident_bytes() -> int:
-    """Memory of this process, once malloc has given back what it does not need; 0 where the system does not say."""
-    if sys.platform != "linux":
-        return 0
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not every C library has it
-    if trim is not None:
-        trim(0)
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def _trimmed_bytes() -> int:
+    """Memory of this process, once what it does not need is given back."""
+    trim()
+    return resident_bytes()
