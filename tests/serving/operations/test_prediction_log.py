@@ -208,6 +208,23 @@ def test_a_file_is_written_by_rows_by_bytes_and_by_age(tmp_path: Path) -> None:
     assert len(files(tmp_path)) == 3
 
 
+def test_many_predictors_have_no_more_memory_than_a_few(tmp_path: Path) -> None:
+    channel, owner = Held(), Owner()
+    names = [f"risk{number}" for number in range(5)]
+    log = PredictionLog([replace(PLAN, name=name) for name in names], channel)
+    for name in names:
+        log.answered(name, answered([1]))
+        log.tick()
+    (first, _), *others = channel.blocks
+    rotation = Rotation(tmp_path, Log(file_bytes=3 * len(first) + 1))
+    for block, rows in [channel.blocks[0], channel.blocks[0], channel.blocks[0], *others * 2]:
+        rotation.take(block, rows, owner)
+    assert owner.written == 0
+    rotation.take(*others[0], owner)
+    rotation.take(*others[1], owner)
+    assert (owner.written, [path.parents[1].name for path in files(tmp_path)]) == (3, ["risk0"])
+
+
 def test_what_is_too_old_is_deleted_by_days_and_by_bytes(tmp_path: Path) -> None:
     paths = [path_of(tmp_path, NOON - timedelta(days=age, seconds=-n), "1-1") for age in (3, 2, 1, 0) for n in (0, 1)]
     for path in paths:

@@ -72,7 +72,7 @@ class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     predictions: bool = False
     flush_s: Seconds = 10.0
     file_rows: Positive = 500_000
-    file_bytes: Positive = 64 << 20
+    file_bytes: Positive = 32 << 20
     buffer_bytes: Positive = 8 << 20
     keep_days: Positive | None = None
     keep_bytes: Positive | None = None

@@ -22,6 +22,7 @@ from unisono.store.served import path_of, prune, sweep
 
 _LOGGER = logging.getLogger(__name__)
 
+_MOST_FILES = 4  # of full size that may wait, however many predictors there are
 _BEGUN = timedelta(hours=1)  # longer than it takes to write any file
 _QUIET_S = 60.0  # between two messages about the same trouble, and two looks for what is too old
 
@@ -77,6 +78,7 @@ class Rotation:
         self._now = now
         self._head = msgspec.msgpack.Decoder(_Head)
         self._waiting: dict[str, _Waiting] = {}
+        self._held = 0  # bytes of all blocks that wait
         self._number = 0
         self._lost = 0
         self._trouble = ""
@@ -90,8 +92,11 @@ class Rotation:
         waiting.owners[owner] += rows
         waiting.rows += rows
         waiting.size_bytes += len(block)
+        self._held += len(block)
         if waiting.rows >= self._settings.file_rows or waiting.size_bytes >= self._settings.file_bytes:
             self._write(predictor)
+        if self._held >= _MOST_FILES * self._settings.file_bytes:
+            self._write(max(self._waiting, key=lambda name: self._waiting[name].size_bytes))
 
     @property
     def wait_s(self) -> float:
@@ -118,6 +123,7 @@ class Rotation:
 
     def _write(self, predictor: str) -> None:
         waiting = self._waiting.pop(predictor)
+        self._held -= waiting.size_bytes
         try:
             self._write_files(predictor, waiting.blocks)
         except Exception as error:  # whatever it is, the server goes on, and so do the next rows

@@ -161,11 +161,12 @@ def sum_up(folder: Path) -> tuple[Tally, Mapping[tuple[str, str], float]]:
     """The counts of all workers together, and rows by predictor and version. Of waits the longest counts."""
     read = [tally for tally in map(read_tally, sorted(folder.glob(f"*{_SUFFIX}"))) if tally is not None]
     names = list(dict.fromkeys(name for tally in read for name in tally.names))
+    place_of = {name: place for place, name in enumerate(names)}
     total = Tally(names, bytearray(_bytes(len(names))), 0)
     numbers, waits = _numbers(total.predictors), np.zeros(len(names))
     rows: dict[tuple[str, str], float] = {}
     for tally in read:
-        places = [names.index(name) for name in tally.names]
+        places = [place_of[name] for name in tally.names]
         numbers[places] += _numbers(tally.predictors)
         waits[places] = np.maximum(waits[places], tally.predictors["wait_s"])
         _numbers(total.worker)[:] += _numbers(tally.worker)
