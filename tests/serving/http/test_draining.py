@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.serving.http.carriers import PATIENCE_S, answers_of
+from tests.serving.http.carriers import PATIENCE_S, answers_of, read_all
 from tests.serving.http.desk import Later, desk
 from unisono.drivers.serving.http.server import HttpServer
 from unisono.drivers.serving.http.sockets import address_of, listen
@@ -28,10 +28,10 @@ class Running:
     def __init__(self, server: HttpServer, listening: socket.socket, later: Later) -> None:
         self.server = server
         self.later = later
-        self._port = listening.getsockname()[1]
+        self.port = listening.getsockname()[1]
 
     async def connect(self, asked: bytes = b"") -> Client:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(asked)
         await until(lambda: self.server.counts.accepted)
         return reader, writer
@@ -43,8 +43,10 @@ async def running() -> AsyncIterator[Running]:
     server = HttpServer(desk(later), Http(max_pipelined=MOST))
     listening = listen("127.0.0.1", 0)
     await server.start([listening])
-    yield Running(server, listening, later)
-    await server.drain(0)
+    try:
+        yield Running(server, listening, later)
+    finally:
+        await server.drain(0)
 
 
 async def turns() -> None:
@@ -114,6 +116,45 @@ def test_what_is_idle_is_closed_at_once() -> None:
         await used[0].readuntil(b'"body":""}')
         await one.server.drain(PATIENCE_S)
         assert [await end_of(fresh), await end_of(used)] == [b"", b""]
+
+    run(test)
+
+
+def test_after_a_farewell_the_next_answer_is_the_last() -> None:
+    """A client that is idle may be about to ask: its connection is not closed under it."""
+
+    async def test(one: Running) -> None:
+        idle, busy = await one.connect(), await one.connect(b"GET /later/a HTTP/1.1\r\n" + HOST)
+        await until(lambda: one.later.asked)
+        leaving = asyncio.ensure_future(one.server.farewell(PATIENCE_S))
+        await turns()
+        one.later.asked[0].answer()
+        idle[1].write(b"GET /echo HTTP/1.1\r\n" + HOST)
+        answers = [*answers_of(await end_of(busy)), *answers_of(await end_of(idle))]
+        await leaving
+        assert [answer.headers.get("connection") for answer in answers] == ["close", "close"]
+
+    run(test)
+
+
+def test_a_farewell_waits_no_longer_than_it_is_told_to() -> None:
+    async def test(one: Running) -> None:
+        client = await one.connect()
+        await one.server.farewell(0.02)
+        assert one.server.connections == 1
+        client[1].close()
+
+    run(test)
+
+
+def test_whoever_waits_to_be_let_in_at_a_farewell_is_answered() -> None:
+    """The system has accepted it, the server has not yet."""
+
+    async def test(one: Running) -> None:
+        with socket.create_connection(("127.0.0.1", one.port), timeout=PATIENCE_S) as late:
+            late.sendall(b"GET /echo HTTP/1.1\r\n" + HOST)
+            await one.server.farewell(PATIENCE_S)
+            assert answers_of(read_all(late))[0].headers["connection"] == "close"
 
     run(test)
 

@@ -181,7 +181,6 @@ class Connection(asyncio.Protocol):
 
     def _take(self, request: Request, is_kept: bool, version: str) -> None:
         """A request is whole."""
-        is_kept = is_kept and not self._owner.is_draining
         is_kept = is_kept and not self._owner.is_leaving
         ending = (KEEPS if version == "1.1" else KEEPS_OLD) if is_kept else CLOSES
         exchange = Exchange(self, ending, is_head=request.method == "HEAD")
@@ -243,8 +242,12 @@ class Connection(asyncio.Protocol):
             self._resume()
 
     def _send(self, exchange: Exchange, response: Response) -> None:
-        self._transport.write(render(response, exchange.ending, is_head=exchange.is_head))
-        if exchange.ending is CLOSES:
+        ending = exchange.ending
+        if self._owner.is_leaving and not self._waiting and self._reader.phase == NOTHING:
+            ending = CLOSES
+        self._transport.write(render(response, ending, is_head=exchange.is_head))
+        if ending is CLOSES:
+            self._is_deaf = True
             self._waiting.clear()
             self._leave()
 

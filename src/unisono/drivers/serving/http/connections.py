@@ -48,7 +48,6 @@ class Connections:
         self.limits = limits
         self.counts = Counts()
         self.is_leaving = False  # the next answer on each connection is its last
-        self.is_draining = False
         self.now_s = perf_counter()  # as of the last sweep
         self._open: set[Connection] = set()
         self._turned_away: set[Connection] = set()
@@ -72,7 +71,7 @@ class Connections:
         """A connection is closed."""
         self._open.discard(connection)
         self._turned_away.discard(connection)
-        if self.is_draining and not self._open:
+        if self.is_leaving and not self._open:
             self._none_left.set()
 
     def watch(self) -> None:
@@ -87,13 +86,14 @@ class Connections:
 
     def drain(self) -> None:
         """Close each connection once what was asked on it is answered."""
-        self.is_draining = True
+        self.is_leaving = True
         for connection in tuple(self._open):
             connection.drain()
 
     async def none_left(self) -> None:
         """Until all are closed, once they are told to."""
         if self._open:
+            self._none_left.clear()
             await self._none_left.wait()
 
     def cut(self) -> None:

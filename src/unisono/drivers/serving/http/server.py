@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from socket import socket
 from time import perf_counter
@@ -75,39 +75,46 @@ class HttpServer:
         A client that has just been answered may have sent its next request already: closing its connection then would
         lose that. Returns once all have gone, or after `most_s`; those that said nothing by then are for `drain`.
         """
-        for server in self._servers:
-            await self._close(server)
-        self._servers.clear()
         self._connections.is_leaving = True
+        coming = [asyncio.ensure_future(self._take(one)) for server in self._servers for one in _queue_of(server)]
+        self._stop_accepting()
         ends_s = perf_counter() + most_s
-        while len(self._connections) and perf_counter() < ends_s:
+        while (len(self._connections) or not all(one.done() for one in coming)) and perf_counter() < ends_s:
             await asyncio.sleep(_LOOK_S)
 
-    async def _close(self, server: asyncio.Server) -> None:
-        """Stop accepting, but for the connections that wait to be accepted: they would be reset."""
-        waiting = [one.dup() for one in server.sockets]
-        server.close()
-        for one in waiting:
-            with one, suppress(BlockingIOError):
-                one.setblocking(False)
-                while True:
-                    await self._take(one.accept()[0])
-
     async def _take(self, accepted: socket) -> None:
-        accepted.setblocking(False)
         loop = asyncio.get_running_loop()
-        await loop.connect_accepted_socket(self._connect, accepted, ssl=self._tls)
+        with suppress(OSError):  # it has gone, or does not shake hands
+            await loop.connect_accepted_socket(
+                self._connect,
+                accepted,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._connections.limits.header_timeout_s if self._tls else None,
+            )
 
-    async def drain(self, grace_s: float) -> None:
-        """Stop: accept no more, answer what was asked, close what is idle; what is not done after the grace is cut."""
+    def _stop_accepting(self) -> None:
         for server in self._servers:
             server.close()
         self._servers.clear()
+
+    async def drain(self, grace_s: float) -> None:
+        """Stop: accept no more, answer what was asked, close what is idle; what is not done after the grace is cut."""
+        self._stop_accepting()
         await asyncio.sleep(0)  # what has come in until now was asked in time
         self._connections.drain()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
                 await self._connections.none_left()
-        except TimeoutError:
-            pass
         self._connections.cut()
+
+
+def _queue_of(server: asyncio.Server) -> Iterator[socket]:
+    """The connections that nobody has accepted yet: they would be reset with the server."""
+    for one in server.sockets:
+        listening = one.dup()
+        with listening, suppress(BlockingIOError):
+            listening.setblocking(False)
+            while True:
+                accepted = listening.accept()[0]
+                accepted.setblocking(False)
+                yield accepted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from unisono.drivers.serving.refusals import RefusalError
@@ -11,6 +12,7 @@ _NOT_ENCODED = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
+@lru_cache(maxsize=256)  # most requests ask at few addresses
 def split_target(target: bytes) -> tuple[str, bytes]:
     """The path, decoded once, and the query as it was sent. Raises RefusalError.
 
