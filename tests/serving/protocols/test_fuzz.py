@@ -31,7 +31,8 @@ MORE_BYTES = 16 << 20
 """What the process may have grown by at the end; a leak of 200 bytes a body would show."""
 
 HOSTILE: tuple[Any, ...] = (
-    None, True, -1, 0, 2**31, 2**63, 2**64, 10**40, 1e308, -0.0, "", "a", "\0", "\N{SNOWMAN}", "9" * 50, "1e999999999",
+    None, True, -1, 0, 2**31, 2**63, 2**64, 10**40, 10**400, 1e308, -0.0, "", "a", "\0", "\N{SNOWMAN}", "9" * 50,
+    "1e999999999",
     "0001-01-01T00:00:00+23:59", "BYTES", "BOOL", "FP16", "features", "features.null", "name.null", [], [[]], [1], {},
     {"binary_data_size": 8}, {"binary_data_size": -1}, [2**40, 2**40], [0], [1, 1], "NaN", "sNaN", "-Infinity",
 )  # fmt: skip

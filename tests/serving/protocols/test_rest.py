@@ -167,13 +167,15 @@ BAD: dict[str, tuple[dict[str, Any] | list[Any] | None, str]] = {
     ),
     "data too deep": ({"inputs": inputs(shop=tensor("shop", "INT64", [[[1]]], [1, 1]))}, "3 lists in one another"),
     "more places than a decimal has": ({"inputs": inputs(price=tensor("price", "FP64", [1.234]))}, "price: 1.234"),
-    "no number": ({"inputs": inputs(price=tensor("price", "BYTES", ["12,5"]))}, "'12,5' is no number"),
+    "no number": ({"inputs": inputs(price=tensor("price", "BYTES", ["12,5"]))}, '"12,5" is no number'),
     "a time out of range": ({"inputs": inputs(due=tensor("due", "INT64", [2**62]))}, "the years 1 to 9999"),
     "a time without a zone": ({"inputs": inputs(due=tensor("due", "BYTES", ["2023-11-15T00:00:00"]))}, "RFC 3339"),
     "a null tensor": ({"inputs": inputs(x=tensor("window.null", "BOOL", [True]))}, "no such input"),
     "a mask alone": ({"inputs": inputs(shop=None, x=tensor("shop.null", "BOOL", [True]))}, "comes without its input"),
     "features of another width": ({"inputs": [*inputs(), tensor("features", "FP64", [[1.0]])]}, "FP64 [1, 2]"),
     "an unknown output": ({"inputs": inputs(), "outputs": [{"name": "x"}]}, '"x": no such output; allowed: prediction'),
+    "an output twice": ({"inputs": inputs(), "outputs": [{"name": "seen"}] * 2}, "an output comes twice"),
+    "a shape of many sides": ({"inputs": inputs(shop=tensor("shop", "INT64", [1], [1] * 9))}, "a shape of 9 sides"),
     "no document": (None, "truncated"),
     "a list": ([1], "Expected `object`, got `array`"),
     "a wrong timeout": ({"inputs": inputs(), "parameters": {"timeout": -1}}, ">= 0"),
@@ -186,6 +188,29 @@ def test_a_request_that_does_not_fit_is_answered_400(name: str) -> None:
     status, answer = infer(make_parts(), body)
     assert status == 400 and answer["status"] == 400
     assert message in answer["error"] and "allowed: " in answer["error"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"inputs":' + b"[" * 100_000,
+        json.dumps({"inputs": inputs()}).replace("[0]", "[" * 90_000 + "0" + "]" * 90_000).encode(),
+        json.dumps({"inputs": inputs()}).replace('"shape": [1]', '"shape": [' + "1" * 50_000 + "]").encode(),
+        json.dumps({"inputs": inputs()}).replace("[0]", "[" + "1" * 50_000 + "]").encode(),
+        json.dumps({"inputs": inputs(shop=tensor("shop", "UINT64", [0]))})
+        .replace("[0]", "[" + "1" * 9_000 + "]")
+        .encode(),
+        json.dumps({"inputs": inputs(), "parameters": {"timeout": 1}}).replace("1}}", "1" * 9_000 + "}}").encode(),
+        json.dumps({"inputs": inputs(price=tensor("price", "BYTES", ["1e999999999999999999"]))}).encode(),
+        json.dumps({"inputs": inputs(), "parameters": {"timeout": 10**400}}).encode(),
+        json.dumps({"inputs": inputs(shop=tensor("shop", "UINT64", [10**400]))}).encode(),
+        json.dumps({"inputs": inputs(shop=tensor("shop", "UINT64", [2**64]))}).encode(),
+    ],
+    ids=len,
+)
+def test_what_is_deep_or_long_beyond_reason_is_answered_400(body: bytes) -> None:
+    assert infer(make_parts(), body)[0] == 400
 
 
 def test_not_finite_numbers_are_null_in_the_text_and_themselves_in_binary_form() -> None:

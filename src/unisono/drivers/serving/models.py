@@ -11,7 +11,7 @@ from unisono.drivers.serving.exchange import Request
 from unisono.drivers.serving.refusals import RefusalError
 from unisono.drivers.serving.repository import Form, ModelState, Repository
 from unisono.drivers.serving.security.gate import Gate
-from unisono.drivers.serving.service import deadline_of
+from unisono.drivers.serving.service import deadline_of, request_id_of
 from unisono.drivers.serving.versions.catalogue import Catalogue, Served
 from unisono.drivers.serving.wire.asked import Asked
 from unisono.drivers.serving.wire.columns import RequestColumns
@@ -88,7 +88,7 @@ class Models:
             features=features,
             deadline_s=deadline_s,
             arrived_s=began_s,
-            request_id=asked.id,
+            request_id=request_id_of(request, asked.id),
         )
         call.queued_s = perf_counter()
         call.spent_s[0] = call.queued_s - began_s

@@ -14,6 +14,8 @@ from unisono.spec.errors import UnisonoError
 
 _LOGGER = logging.getLogger(__name__)
 
+_LONGEST_ID = 100  # of a request: it is written into every log
+
 Path = list[str]
 """The parts of a path after its first slash; the first part names the handler."""
 
@@ -88,6 +90,14 @@ def require(request: Request, *methods: str) -> None:
         seen = f"{request.path[:100]}: method {request.method[:20]}"
         message = f"{seen}; allowed: {allowed}; correct the method"
         raise RefusalError("method_not_allowed", message, methods=methods)
+
+
+def request_id_of(request: Request, given: str = "") -> str:
+    """The caller's own name for a request, as the protocol gives it or the header `x-request-id`; "" for none."""
+    if given:
+        return given[:_LONGEST_ID]
+    header = request.headers.get(b"x-request-id")
+    return "" if header is None else header[:_LONGEST_ID].decode("latin-1")
 
 
 def deadline_of(request: Request, *, default_s: float) -> float:

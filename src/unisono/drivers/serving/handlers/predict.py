@@ -11,14 +11,12 @@ from unisono.drivers.serving.exchange import Cancel, Reply, Request, Response
 from unisono.drivers.serving.operations.meter import Meter
 from unisono.drivers.serving.refusals import RefusalError, problem, refusal_of
 from unisono.drivers.serving.security.gate import Gate
-from unisono.drivers.serving.service import Path, deadline_of, require
+from unisono.drivers.serving.service import Path, deadline_of, request_id_of, require
 from unisono.drivers.serving.versions.catalogue import Catalogue
 from unisono.drivers.serving.wire.compression import body_of, compressed
 from unisono.drivers.serving.wire.predict import encode_one, encode_some
 
 _LOGGER = logging.getLogger(__name__)
-
-_LONGEST_ID = 100
 
 
 class PredictHandler:
@@ -60,9 +58,7 @@ class PredictHandler:
 
         deadline_s = deadline_of(request, default_s=self._timeout_s)
         call = Call(served.plan.name, rows, done, version=wanted, deadline_s=deadline_s, arrived_s=began_s)
-        given_id = request.headers.get(b"x-request-id")
-        if given_id is not None:
-            call.request_id = given_id[:_LONGEST_ID].decode("latin-1")
+        call.request_id = request_id_of(request)
         call.queued_s = perf_counter()
         call.spent_s[0] = call.queued_s - began_s
         served.submit(call)

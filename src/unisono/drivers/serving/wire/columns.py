@@ -27,7 +27,7 @@ from unisono.models.tensors import ELEMENTS
 from unisono.spec.durations import is_time
 from unisono.spec.errors import InputError
 from unisono.spec.types import Decimal, DType, Tensor
-from unisono.spec.wording import listing
+from unisono.spec.wording import listing, quoted
 
 FEATURES = "features"
 """The input that brings the features; a column of this name comes before it."""
@@ -221,7 +221,7 @@ def _number(name: str, text: str) -> Number:
     try:
         return msgspec.convert(text, Number)
     except msgspec.ValidationError as error:
-        raise tensor_error(name, f"{text[:40]!r} is no number", "a decimal number as text") from error
+        raise tensor_error(name, f"{quoted(text)} is no number", "a decimal number as text") from error
 
 
 def _tensors(tensor: InputTensor, dtype: Tensor) -> _Values:

@@ -65,7 +65,7 @@ class _Output(Struct, gc=False):
 
 
 class _Parameters(Struct, gc=False):
-    timeout: Annotated[int, Meta(ge=0)] | None = None
+    timeout: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
     binary_data_output: bool | None = None
 
 

@@ -20,12 +20,15 @@ from unisono.drivers.serving.calls import Answered
 from unisono.drivers.serving.repository import Form
 from unisono.drivers.serving.wire.datatypes import BYTES, DATATYPES, NUMBERS, datatype_of_values
 from unisono.spec.errors import InputError
+from unisono.spec.types import MAX_DIMENSIONS
 from unisono.spec.wording import listing, quoted
 
 Array = NDArray[Any]
 
 MAX_ELEMENTS = 1 << 26
 """Of one tensor."""
+MAX_SIDES = MAX_DIMENSIONS + 1
+"""Of a tensor: the rows, and a column's own."""
 _LENGTH = struct.Struct("<I")
 
 
@@ -68,6 +71,8 @@ def check_announced(name: str, datatype: str, shape: Sequence[int]) -> int:
         raise tensor_error(name, f"datatype {quoted(datatype)}", listing(DATATYPES))
     if not shape or min(shape) < 0:
         raise tensor_error(name, f"shape {_shown(shape)}", "one or more sides, each 0 or above")
+    if len(shape) > MAX_SIDES:
+        raise tensor_error(name, f"a shape of {len(shape)} sides", f"at most {MAX_SIDES}")
     elements = shape[0] if len(shape) == 1 else prod(shape)
     if elements > MAX_ELEMENTS:
         raise tensor_error(name, f"shape {_shown(shape)}", f"at most {MAX_ELEMENTS} elements")
@@ -131,6 +136,8 @@ def outputs_of(answered: Answered, wanted: Sequence[str] | None, time: str) -> l
     """
     if wanted is None:
         return [OutputTensor(name, values) for name, values in answered.outputs.items()]
+    if len(set(wanted)) != len(wanted):  # else a small request could have a very large answer
+        raise tensor_error(wanted[0], "an output comes twice", "each output once")
     found: list[OutputTensor] = []
     for name in wanted:
         values = answered.outputs.get(name)
