@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -140,6 +141,26 @@ def lane_with(lane: Lane, waiting: int) -> Lane:
         call = lane.waiting.pop()
         lane.rows -= len(call.rows)
     return lane
+
+
+@in_loop
+async def test_the_wait_is_what_the_loop_takes_for_a_row_with_all_that_it_does_besides_the_model() -> None:
+    def slow_caller(outcome: Outcome) -> None:
+        until_s = perf_counter() + 0.001
+        while perf_counter() < until_s:
+            pass
+
+    lanes = Lanes(Bounds(wait_s=60.0))
+    lane = lane_of(Fake())
+    for row in range(64):
+        lanes.submit(lane, call_of(float(row), done=slow_caller))
+    await lanes.drained()
+    waiting = [ask(lanes, lane, float(row)) for row in range(100)]
+    assert lanes.expected_wait_s(lane) >= 100 * 0.001  # the model takes a hundredth of it
+    with pytest.raises(RefusalError, match="100 rows wait") as refused:
+        ask(lanes, lane, 1.0, timeout_s=0.05)
+    assert refused.value.code == "overloaded"
+    await asyncio.gather(*waiting)
 
 
 @in_loop

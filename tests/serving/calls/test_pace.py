@@ -48,6 +48,16 @@ def test_callers_with_many_rows_each_are_batched_too() -> None:
     assert pace.cap >= 16
 
 
+def test_a_bad_moment_is_forgotten() -> None:
+    pace = Pace()
+    assert pace.wait_s(10) == 0.0
+    pace.served(1, 5.0)
+    assert pace.wait_s(10) == 50.0
+    for _ in range(200):
+        pace.served(4, 40e-6)
+    assert pace.wait_s(10) == pytest.approx(100e-6, rel=0.01)
+
+
 def test_what_is_not_trusted_never_fits_the_loop_again() -> None:
     pace = Pace()
     pace.observe(1, 10e-6)

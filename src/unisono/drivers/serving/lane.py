@@ -56,11 +56,14 @@ class Lane:
     rows:      how many rows wait, but for copies; copy_rows: of copies.
     used_s:    when it was last asked something, by `time.perf_counter`.
     run:       what a thread works on.
+    began_s:   when its last batch began, if somebody waited behind it, else 0; began_rows: how many rows that had.
     is_queued, is_queued_late: whether it is among those whose turn will come; late: for its copies only.
     """
 
     __slots__ = (
         "answers",
+        "began_rows",
+        "began_s",
         "copies",
         "copy_rows",
         "is_queued",
@@ -82,7 +85,8 @@ class Lane:
         self.waiting: deque[Call] = deque()
         self.copies: deque[Call] = deque()
         self.rows = self.copy_rows = 0
-        self.used_s = 0.0
+        self.used_s = self.began_s = 0.0
+        self.began_rows = 0
         self.run: Run | None = None
         self.is_queued = False
         self.is_queued_late = False
@@ -160,7 +164,7 @@ class Lane:
     def refuse_all(self, reason: Exception) -> None:
         """Tell all that wait why they get no answer; copies are forgotten."""
         self.copies.clear()
-        self.copy_rows = 0
+        self.copy_rows, self.began_s = 0, 0.0
         for call in self._empty():
             call.answer(reason)
 

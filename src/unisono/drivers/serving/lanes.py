@@ -118,8 +118,10 @@ class Lanes:
         if allowed_s <= 0:
             raise late()
         has_room = lane.rows + rows <= bounds.rows
-        if has_room and lane.run is None and lane.pace.seconds(lane.rows) * len(self._ready) <= allowed_s:
-            return  # as if all others had as much to do: mostly that is enough to know
+        if has_room and lane.run is None:
+            pace, ahead = lane.pace, lane.rows
+            if pace.wait_s(ahead) <= allowed_s and pace.seconds(ahead) * len(self._ready) <= allowed_s:
+                return  # as if all others had as much to do: mostly that is enough to know
         wait_s = self.expected_wait_s(lane)
         if wait_s > allowed_s or not has_room:
             raise _overloaded(lane, wait_s, allowed_s, bounds.rows)
@@ -127,12 +129,14 @@ class Lanes:
     def expected_wait_s(self, lane: Lane) -> float:
         """How long a call would wait now: until all before it in its lane have run, and the others had their turns.
 
-        What is not known takes no time. Cost: a look at each lane that waits for its turn.
+        By what models take, and by how the lane was served lately, with all that the loop does besides: whichever is
+        longer. What is not known takes no time. Cost: a look at each lane that waits for its turn.
         """
         own_s = lane.pace.seconds(lane.rows)
         if lane.run is not None:
             return own_s + lane.run.left_s(perf_counter())
-        return own_s + sum(min(one.pace.seconds(one.rows), own_s) for one in self._ready if one is not lane)
+        others_s = sum(min(one.pace.seconds(one.rows), own_s) for one in self._ready if one is not lane)
+        return max(own_s + others_s, lane.pace.wait_s(lane.rows))
 
     # Drained ----------------------------------------------------------------------------------------------------------
 
@@ -194,6 +198,9 @@ class Lanes:
     def _run_next(self, lane: Lane) -> None:
         now = lane.used_s = perf_counter()
         is_shadow = not lane.waiting
+        if lane.began_s:
+            lane.pace.served(lane.began_rows, now - lane.began_s)
+            lane.began_s = 0.0
         calls = lane.take(now) if lane.waiting else lane.take_copies() if lane.copies else []
         if not calls:
             return
@@ -203,7 +210,11 @@ class Lanes:
         if rows <= MOST_ROWS:
             batch.look_up()
         if lane.pace.fits_loop(rows):
+            if lane.waiting:
+                lane.began_s, lane.began_rows = now, rows
             self._run_here(lane, batch)
+            if not lane.began_s and not is_shadow:
+                lane.pace.served(rows, perf_counter() - now)
         else:
             self._run_in_thread(lane, batch)
 

@@ -23,12 +23,13 @@ class Pace:
     rises, and never lets a batch take so long that others wait noticeably.
     """
 
-    __slots__ = ("_each_s", "_is_trusted", "_row_s", "_seen", "cap", "is_quick")
+    __slots__ = ("_each_s", "_is_trusted", "_row_s", "_seen", "_service_s", "cap", "is_quick")
 
     def __init__(self) -> None:
         self.cap = 1
         self.is_quick = False  # whether a single row is answered so fast that the loop may wait for it
         self._is_trusted = True
+        self._service_s = 0.0  # seconds a row, from turn to turn
         self._each_s = 0.0  # seconds a row in the last batch
         self._row_s = [0.0] * (_SIZES + 1)  # and, on average, in batches of 2**n rows or a bit more
         self._seen = [0] * (_SIZES + 1)
@@ -56,6 +57,18 @@ class Pace:
                 self._row_s[size + 1] *= _FORGET  # it was no better, and is tried again some day
             else:
                 self.cap *= 2
+
+    def served(self, rows: int, seconds: float) -> None:
+        """Take in how long it was from one batch to the next, with all that the loop does besides; `rows` of the first.
+
+        Of a batch that nobody waited behind: only until it was answered, which is less, and makes up for a bad moment.
+        """
+        each = seconds / rows
+        self._service_s += _WEIGHT * (each - self._service_s) if self._service_s else each
+
+    def wait_s(self, rows: int) -> float:
+        """How long so many rows will take, as this lane has been served lately; 0 if nothing is known yet."""
+        return rows * self._service_s
 
     def distrust(self) -> None:
         """Never let the loop wait for it again."""
