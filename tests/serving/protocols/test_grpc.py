@@ -280,3 +280,9 @@ def test_several_workers_listen_on_one_port(running: Running) -> None:
     assert other.start("127.0.0.1", running.port) == running.port
     asyncio.run_coroutine_threadsafe(other.drain(0.0), running.loop).result(10)
     assert running.call("ServerLive", b"").live
+
+
+def test_a_message_that_is_too_large_once_inflated_is_refused(running: Running) -> None:
+    large = infer_request({**ROW, "name": ("BYTES", [1], [b"x" * 5_000_000])})
+    refused = running.refused("ModelInfer", large, compression=grpc.Compression.Gzip)
+    assert refused.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
