@@ -104,6 +104,12 @@ def test_workers_that_never_start_end_the_keeper_with_the_reason() -> None:
         pass
 
 
+def test_workers_that_cannot_be_started_end_the_keeper_with_the_reason() -> None:
+    reason = "/nowhere/python: No such file or directory"
+    with pytest.raises(un.StoreError, match=reason), kept(workers=1, command=["/nowhere/python"]):
+        pass
+
+
 def test_a_taken_port_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

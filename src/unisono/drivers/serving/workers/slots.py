@@ -95,7 +95,7 @@ class Slot:
     async def keep(self) -> None:
         """Keep a worker here, until `stop`."""
         while self._stopping is None:
-            began_s = monotonic()
+            began_s, self.failure = monotonic(), ""
             reason = await self._live()
             if self.failure and not self.is_listening:
                 reason = f"did not start ({self.failure})"
@@ -122,21 +122,19 @@ class Slot:
         """Start a worker and wait for its end; returns how it came to it."""
         ours, theirs = socket.socketpair()
         with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *self._house.command,
-                str(theirs.fileno()),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=_STDERR,
-                pass_fds=(theirs.fileno(),),
-                process_group=0,  # Ctrl-C is for the keeper, who stops the workers in order
-            )
+            try:
+                process = await self._start(theirs)
+            except OSError as error:
+                ours.close()
+                self.failure = f"{self._house.command[0]}: {error.strerror}"
+                return "was not started"
         self.pid = process.pid
         channel: Channel[FromWorker] = Channel(FromWorker, self._heard, lambda: None)
         await channel.open(ours)
         self._channel = channel
         channel.send(self._house.boot(self.number))
         if self._stopping is not None:
-            channel.send(self._stopping)
+            self._end(self._stopping)
         watch = asyncio.ensure_future(self._watch(process))
         try:
             code = await process.wait()
@@ -144,6 +142,16 @@ class Slot:
             watch.cancel()
             channel.close()
         return watch.result() if watch.done() and not watch.cancelled() else _ending(code)
+
+    async def _start(self, theirs: socket.socket) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *self._house.command,
+            str(theirs.fileno()),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=_STDERR,
+            pass_fds=(theirs.fileno(),),
+            process_group=0,  # Ctrl-C is for the keeper, who stops the workers in order
+        )
 
     async def _watch(self, process: asyncio.subprocess.Process) -> str:
         """Kill the worker when it says nothing any more; returns why that was done.
@@ -205,6 +213,9 @@ class Slot:
     def stop(self, how: Stop) -> None:
         """Let the worker stop in order, and no other take its place; `keep` returns then."""
         self._stopping = how
+        self._end(how)
+
+    def _end(self, how: Stop) -> None:
         self.send(how)
         if self.pid is not None:
             pid, allowed_s = self.pid, how.linger_s + how.grace_s + _STUBBORN_S
