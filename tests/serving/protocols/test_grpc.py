@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import pytest
 import unisono as un
 from tests.serving.protocols.parts import NamedVersion, Parts, called, make_parts, runner
 from unisono.drivers.serving.calls import Call
+from unisono.drivers.serving.grpc import check_installed
 from unisono.drivers.serving.grpc.messages import MESSAGES
 from unisono.drivers.serving.grpc.server import STATUS, GrpcServer
 from unisono.drivers.serving.refusals import CODES, RefusalError
@@ -286,3 +288,10 @@ def test_a_message_that_is_too_large_once_inflated_is_refused(running: Running) 
     large = infer_request({**ROW, "name": ("BYTES", [1], [b"x" * 5_000_000])})
     refused = running.refused("ModelInfer", large, compression=grpc.Compression.Gzip)
     assert refused.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_a_server_without_grpcio_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_installed()
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    with pytest.raises(un.StoreError, match=r"pip install 'unisono\[grpc\]'"):
+        check_installed()

@@ -14,6 +14,7 @@ from unisono.drivers.cores import usable_cores
 from unisono.drivers.online.plan import OnlinePlan, plan_of
 from unisono.drivers.online.plan_json import plan_json
 from unisono.drivers.registries import open_registry
+from unisono.drivers.serving.grpc import check_installed
 from unisono.drivers.serving.prepared import prepare, remove_others
 from unisono.drivers.serving.security.token_file import token_file
 from unisono.drivers.serving.security.watching import TokenWatch
@@ -70,6 +71,8 @@ def serve(project: Project, wishes: Wishes, *, announce: Callable[[str], None], 
     settings.
     """
     settings = wishes.over(project.config.serve)
+    if settings.grpc.port is not None:
+        check_installed()
     plans = {name: plan_of(project.ready(name)) for name in project.definitions.predictors}
     _check_models(settings, plans)
     watcher = watcher_of(project, plans, report)
