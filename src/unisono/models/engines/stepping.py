@@ -41,10 +41,10 @@ class _Reading:
         self._source = graph.input[0].name
         self._outputs = [one.name for one in graph.output]
         self._constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
-        self._values: list[Value | list[Value]] = []
+        self._tables: dict[str, bytes] = {}
+        self._values: dict[str, Value | list[Value]] = {}
         self._steps: list[tuple[str, str, str, str]] = []
         self._kinds: dict[str, str] = {}
-        self._places: dict[str, int] = {}
         self._column = ""
 
     @property
@@ -53,10 +53,10 @@ class _Reading:
         if not self._column or any(self._kinds.get(name) not in KINDS for name in self._outputs):
             raise _OtherError
         made = [self._column, *(made for *_, made in self._steps)]
-        places = {**self._places, **{name: len(self._values) + place for place, name in enumerate(made)}}
+        places = {name: place for place, name in enumerate([*self._tables, *self._values, *made])}
         steps = [(name, places[one], places[other]) for name, one, other, _ in self._steps]
         outputs = [(places[name], self._kinds[name]) for name in self._outputs]
-        return Steps(self._source, self._values, steps, outputs)
+        return Steps(self._source, [*self._tables.values()], [*self._values.values()], steps, outputs)
 
     def take(self, node: NodeProto) -> None:
         """Take in a node. Raises _OtherError."""
@@ -105,13 +105,15 @@ class _Reading:
         self._kinds[made] = known[1]
 
     def _kind(self, value: str, *, is_table: bool) -> str:
-        """Of a value; a constant gets a place when it is first read."""
+        """Of a value; a constant is taken in when it is first read."""
         if value not in self._kinds:
             constant = self._constants.get(value)
             if constant is None or constant.dtype not in _KINDS or not _fits(constant, is_table=is_table):
                 raise _OtherError
-            self._places[value] = len(self._values)
-            self._values.append(constant.tolist() if is_table else constant.item())
+            if is_table and constant.dtype == np.float64:
+                self._tables[value] = constant.tobytes()
+            else:
+                self._values[value] = constant.tolist() if is_table else constant.item()
             self._kinds[value] = _KINDS[constant.dtype] + ("s" if is_table else "")
         return self._kinds[value]
 

@@ -8,7 +8,9 @@ rows this is the quicker way. It says of itself where it cannot go on, and then 
 from __future__ import annotations
 
 import operator
+from array import array
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from math import copysign
 from typing import Any
 
@@ -29,15 +31,17 @@ KINDS: Mapping[str, Any] = {"float": np.float64, "int": np.int64, "bool": np.boo
 class Steps(msgspec.Struct, frozen=True, array_like=True):
     """Steps from a number to the outputs of a row.
 
-    Every value has a place: first the constants, then the number itself, then what each step makes.
+    Every value has a place: first the tables, then the constants, then the number itself, then what each step makes.
 
     source:    name of the number.
-    constants: values, and tables of them.
+    tables:    of float64.
+    constants: values, and short tables of them.
     steps:     name of the operation, and the places of what it reads; some do not read the second one.
     outputs:   place and kind of each output, in order.
     """
 
     source: str
+    tables: list[bytes]
     constants: list[Value | list[Value]]
     steps: list[tuple[str, int, int]]
     outputs: list[tuple[int, str]]
@@ -78,7 +82,7 @@ def _negated(one: float, _: Any) -> float:
     return -one
 
 
-def _entry(table: list[Value], place: int) -> Value:
+def _entry(table: Sequence[Value], place: int) -> Value:
     return table[place]
 
 
@@ -120,13 +124,19 @@ _BY_NAME = {
 }
 
 
+@lru_cache(maxsize=64)
+def _shared(table: bytes) -> array[float]:
+    """A table of float64; the graphs of many versions have the same ones, of 130 kB."""
+    return array("d", table)
+
+
 class Stepper:
     """Goes the steps."""
 
     __slots__ = ("_constants", "_outputs", "_steps")
 
     def __init__(self, steps: Steps) -> None:
-        self._constants: list[Any] = steps.constants
+        self._constants: list[Any] = [*map(_shared, steps.tables), *steps.constants]
         self._steps = [(_BY_NAME[name], one, other) for name, one, other in steps.steps]
         self._outputs = [(place, KINDS[kind]) for place, kind in steps.outputs]
 

@@ -18,7 +18,7 @@ from unisono.models.verifying.classes import NumericClass
 from unisono.spec.errors import StateError, StoreError
 from unisono.spec.wording import one_line
 
-FORMAT = 2
+FORMAT = 3
 """Of a folder; raised whenever what an engine keeps in it changes."""
 DOCUMENT = "serving.json"
 GRAPH, GOLDEN, ENGINE = "graph.onnx", "golden.json", "engine.bin"
