@@ -159,8 +159,12 @@ class Process:
         self._worker.apply(routes, done)
 
     def _configure(self, message: Configure) -> None:
-        if self._worker is not None:
+        if self._worker is None:
+            return
+        try:
             self._worker.configure(message.settings)
+        except UnisonoError as error:  # a file that was there a moment ago, when the keeper looked
+            _LOGGER.error("of unisono.toml not all is taken over: %s", error)
 
     def _replace_tokens(self, message: Tokens) -> None:
         if self._worker is not None:
