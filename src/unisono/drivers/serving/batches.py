@@ -167,10 +167,11 @@ class Batch:
             known = self.known[0]
             return [Answered(self.outputs, version, known.position, known.times)]
         start = 0
+        outputs = tuple(self.outputs.items())
         outcomes: list[Outcome] = []
         for known in self.known:
             end = start + len(known.times)
-            cut = {name: values[start:end] for name, values in self.outputs.items()}
+            cut = {name: values[start:end] for name, values in outputs}
             outcomes.append(Answered(cut, version, known.position, known.times))
             start = end
         return outcomes
