@@ -15,6 +15,7 @@ from unisono.drivers.online.plan import OnlinePlan, plan_of
 from unisono.drivers.online.plan_json import plan_json
 from unisono.drivers.registries import open_registry
 from unisono.drivers.serving.grpc import check_installed
+from unisono.drivers.serving.http.tls import context_of
 from unisono.drivers.serving.prepared import prepare, remove_others
 from unisono.drivers.serving.security.token_file import token_file
 from unisono.drivers.serving.security.watching import TokenWatch
@@ -74,7 +75,7 @@ def serve(project: Project, wishes: Wishes, *, announce: Callable[[str], None], 
     if settings.grpc.port is not None:
         check_installed()
     plans = {name: plan_of(project.ready(name)) for name in project.definitions.predictors}
-    _check_models(settings, plans)
+    _check(project, settings, plans)
     watcher = watcher_of(project, plans, report)
     terms = Terms(
         root=project.root,
@@ -133,11 +134,14 @@ def shapes(settings: Serve) -> Shapes:
 
 def _reread(project: Project, wishes: Wishes, plans: Mapping[str, OnlinePlan]) -> Serve:
     settings = wishes.over(read_config(project.root).serve)
-    _check_models(settings, plans)
+    _check(project, settings, plans)
     return settings
 
 
-def _check_models(settings: Serve, plans: Mapping[str, OnlinePlan]) -> None:
+def _check(project: Project, settings: Serve, plans: Mapping[str, OnlinePlan]) -> None:
+    """Raises InputError for a section about nothing, StoreError for a certificate that cannot be used."""
+    if settings.http.certificate:
+        context_of(project.root / settings.http.certificate, project.root / settings.http.key)
     for name in settings.models:
         if name not in plans:
             raise InputError(
