@@ -172,6 +172,11 @@ BAD: dict[str, tuple[dict[str, Any] | list[Any] | None, str]] = {
     "a time without a zone": ({"inputs": inputs(due=tensor("due", "BYTES", ["2023-11-15T00:00:00"]))}, "RFC 3339"),
     "a null tensor": ({"inputs": inputs(x=tensor("window.null", "BOOL", [True]))}, "no such input"),
     "a mask alone": ({"inputs": inputs(shop=None, x=tensor("shop.null", "BOOL", [True]))}, "comes without its input"),
+    "a mask over two a row": (
+        {"inputs": inputs(shop=tensor("shop", "INT64", [[1, 2]]), x=tensor("shop.null", "BOOL", [True]))},
+        "INT64 [1, 2]; allowed: shape [1]",
+    ),
+    "a mask of numbers": ({"inputs": inputs(x=tensor("shop.null", "UINT8", [1]))}, "UINT8 [1]; allowed: BOOL"),
     "features of another width": ({"inputs": [*inputs(), tensor("features", "FP64", [[1.0]])]}, "FP64 [1, 2]"),
     "an unknown output": ({"inputs": inputs(), "outputs": [{"name": "x"}]}, '"x": no such output; allowed: prediction'),
     "an output twice": ({"inputs": inputs(), "outputs": [{"name": "seen"}] * 2}, "an output comes twice"),

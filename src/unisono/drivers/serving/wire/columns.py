@@ -110,7 +110,7 @@ class RequestColumns:
         self, tensor: InputTensor, nulls: Sequence[bool], convert: Callable[[InputTensor], _Values]
     ) -> _Values:
         """Values under a null are not looked at: they may be anything that fits the datatype."""
-        values = tensor.plain()
+        values = _scalars(tensor)
         kept = [value for value, null in zip(values, nulls, strict=True) if not null]
         known = iter(convert(replace(tensor, shape=(len(kept),), values=kept)) if kept else ())
         return [None if null else next(known) for null in nulls]
