@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import uvicorn
+import uvloop
 
 from benchmarks.http_layer import OWN
 from benchmarks.serving.workload import WIDE
@@ -23,7 +24,6 @@ from unisono.drivers.serving.http.server import HttpServer
 from unisono.drivers.serving.http.sockets import listen
 from unisono.drivers.serving.lane import Lane
 from unisono.drivers.serving.lanes import Lanes
-from unisono.drivers.serving.listening import new_loop
 from unisono.drivers.serving.operations.meter import NoMeter
 from unisono.drivers.serving.refusals import RefusalError, problem
 from unisono.drivers.serving.security.gate import OpenGate
@@ -57,8 +57,7 @@ def predicting(project: Path) -> Handler:
 
 def serve(carrier: str, service: Service, port: int) -> None:
     """Until this process is killed."""
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(_own(service, port) if carrier == OWN else _under_uvicorn(service, port))
+    uvloop.run(_own(service, port) if carrier == OWN else _under_uvicorn(service, port))
 
 
 async def _own(service: Service, port: int) -> None:

@@ -17,9 +17,9 @@ import pytest
 import unisono as un
 from tests.client.scripted import Step, hang, problem, reply, scripted
 from tests.serving.protocols.parts import MOST_BYTES, Echo, make_parts
+from tests.serving.running import Server
 from unisono.client import BusyError, FailedError, LateError, RefusedError, Version
 from unisono.client.retrying import Budget
-from unisono.drivers.serving.listening import Server
 from unisono.drivers.serving.settings import Http
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -17,6 +17,7 @@ import pytest
 import unisono as un
 from tests.drivers.logs import VIEWS, World, make_world
 from tests.drivers.streams import Adder, ready, write_log
+from tests.serving.running import Server
 from unisono.drivers.online.plan import plan_of
 from unisono.drivers.online.predictor import OnlinePredictor
 from unisono.drivers.online.reading import Lookup, StateReader
@@ -24,7 +25,6 @@ from unisono.drivers.serving.handlers.health import HealthHandler
 from unisono.drivers.serving.handlers.predict import PredictHandler
 from unisono.drivers.serving.lane import Lane
 from unisono.drivers.serving.lanes import Lanes
-from unisono.drivers.serving.listening import Server
 from unisono.drivers.serving.operations.meter import NoMeter
 from unisono.drivers.serving.readiness import Readiness
 from unisono.drivers.serving.security.gate import OpenGate

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from tests.serving.running import Server
 from unisono.drivers.serving.asgi import Application
 from unisono.drivers.serving.http.sockets import address_of, listen
-from unisono.drivers.serving.listening import Server
 from unisono.drivers.serving.service import Service
 from unisono.drivers.serving.settings import Http
 

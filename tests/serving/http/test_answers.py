@@ -13,8 +13,8 @@ import unisono as un
 from tests.drivers.logs import World
 from tests.drivers.streams import Adder
 from tests.serving.conftest import LIMITS, Client, frame_of, service
+from tests.serving.running import Server
 from unisono.drivers.online.predictor import OnlinePredictor
-from unisono.drivers.serving.listening import Server
 
 
 def test_a_prediction_is_answered_with_version_position_and_time(

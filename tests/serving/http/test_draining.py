@@ -11,9 +11,9 @@ import pytest
 
 from tests.serving.http.carriers import PATIENCE_S, answers_of, read_all
 from tests.serving.http.desk import Later, desk
+from tests.serving.running import new_loop
 from unisono.drivers.serving.http.server import HttpServer
 from unisono.drivers.serving.http.sockets import address_of, listen
-from unisono.drivers.serving.listening import new_loop
 from unisono.drivers.serving.settings import Http
 
 HOST = b"Host: x\r\n\r\n"

@@ -11,9 +11,9 @@ from queue import Queue
 import pytest
 
 from tests.serving.protocols.parts import MOST_BYTES, Parts, make_parts, runner
+from tests.serving.running import Server
 from unisono.drivers.online.predictor import OnlinePredictor
 from unisono.drivers.serving.grpc.server import GrpcServer
-from unisono.drivers.serving.listening import Server
 from unisono.drivers.serving.settings import Grpc, Http
 
 

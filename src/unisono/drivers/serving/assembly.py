@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from unisono.drivers.serving.handlers.oip import OipHandler
 from unisono.drivers.serving.handlers.openapi import OpenapiHandler
 from unisono.drivers.serving.handlers.predict import PredictHandler
 from unisono.drivers.serving.http.server import HttpServer
-from unisono.drivers.serving.http.tls import context_of, renew
+from unisono.drivers.serving.http.tls import renew, tls_of
 from unisono.drivers.serving.lanes import Bounds, Lanes
 from unisono.drivers.serving.models import Models
 from unisono.drivers.serving.operations.memory import memory_of
@@ -78,7 +77,7 @@ class Worker:
         self._repository = AskedRepository(self._catalogue, keeper)
         self._models = self._make_models()
         self.service = Service(self._handlers(), self._observers.meter)
-        self._tls = _tls(Path(boot.root), boot.settings.http)
+        self._tls = tls_of(boot.settings.http, Path(boot.root))
         self._http: HttpServer | None = None
         self._grpc: GrpcServer | None = None
         self._applying: set[asyncio.Future[None]] = set()
@@ -212,10 +211,6 @@ class Worker:
 
 def _bounds(calls: Calls) -> Bounds:
     return Bounds(calls.wait_s, calls.rows, calls.model_s)
-
-
-def _tls(root: Path, http: Http) -> ssl.SSLContext | None:
-    return context_of(*_files(root, http)) if http.certificate else None
 
 
 def _files(root: Path, http: Http) -> tuple[Path, Path]:

@@ -1,13 +1,13 @@
-"""One process that serves over HTTP."""
+"""A service over HTTP in this process: no keeper, no workers."""
 
 from __future__ import annotations
 
 import asyncio
-import signal
 import ssl
-import sys
 import threading
 from collections.abc import Callable
+
+import uvloop
 
 from unisono.drivers.serving.http.server import HttpServer
 from unisono.drivers.serving.http.sockets import address_of, listen
@@ -19,7 +19,7 @@ GRACE_S = 10.0
 
 
 class Server:
-    """One process that serves until it is told to stop: by SIGINT, SIGTERM or `stop`. What is under way is answered.
+    """Serves until it is told to stop. What is under way is answered.
 
     service:    what is served.
     host, port: where to listen; port 0 takes a free one.
@@ -63,9 +63,6 @@ class Server:
     async def _serve(self) -> None:
         self._stopping = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._loop.add_signal_handler(number, self._stopping.set)
         server = HttpServer(self._service, self._limits, tls=self._tls)
         await server.start([self._listening])
         self._announce(address_of(self._listening, is_encrypted=self._tls is not None))
@@ -75,10 +72,6 @@ class Server:
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """The fastest loop that there is on this system."""
-    if sys.platform == "win32":
-        return asyncio.new_event_loop()
-    import uvloop
-
+    """As workers have it."""
     made: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     return made
