@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving.protocols.parts import Parts, called, exchanged, inputs, make_parts, runner
+from tests.serving.protocols.parts import Parts, called, exchanged, inputs, make_parts, runner, tensor
 from tests.serving.protocols.test_grpc import infer_request, raw_request
 from tests.serving.protocols.test_predict import ROW
 from tests.serving.protocols.test_rest import JSON_LENGTH, binary, texts
@@ -72,7 +72,14 @@ def disturbed(chance: Random, document: Any) -> Any:
 
 def protocol_document(chance: Random) -> dict[str, Any]:
     rows = chance.randrange(1, 4)
-    return {"id": "7", "inputs": inputs(rows), "outputs": [{"name": "seen"}], "parameters": {"timeout": 9_000_000}}
+    beside = [
+        tensor(f"{chance.choice(['name', 'shop', 'price', 'due'])}.null", "BOOL", [chance.random() < 0.5] * rows),
+        tensor("features", "FP64", [[0.5, 1.5]] * rows),
+        tensor("features.null", "BOOL", [[True, False]] * rows),
+        tensor("asked_at", "INT64", [1_700_000_000_000_000] * rows),
+    ]
+    given = [*inputs(rows), *beside[: chance.randrange(len(beside) + 1)]]
+    return {"id": "7", "inputs": given, "outputs": [{"name": "seen"}], "parameters": {"timeout": 9_000_000}}
 
 
 def json_request(chance: Random) -> Request:
