@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -59,10 +60,20 @@ def registered(registry: Registry, name: str, model: Fitted) -> Version:
 
 def prepared(folder: Path, count: int, *, models: int, trees: int) -> list[Served]:
     """So many predictors, with so many different models among them."""
+    names = [f"m{number}" for number in range(count)]
+    return _prepared(folder, [(name, number % models) for number, name in enumerate(names)], trees)
+
+
+def versions(folder: Path, count: int, *, trees: int = 20) -> list[Served]:
+    """So many versions of one predictor, each another model."""
+    return _prepared(folder, [("m0", number) for number in range(count)], trees)
+
+
+def _prepared(folder: Path, wanted: Sequence[tuple[str, int]], trees: int) -> list[Served]:
     registry = Registry(str(folder / "registry.sqlite"), str(folder / "artifacts"))
     found: list[Served] = []
-    for number in range(count):
-        name, model = f"m{number}", fitted(folder, number % models, trees)
+    for name, seed in wanted:
+        model = fitted(folder, seed, trees)
         version = registered(registry, name, model)
         path = prepare(registry, version, plan_of(name), folder / "prepared").path
         found.append(Served(name, version.id, str(path), model.scores))
