@@ -172,7 +172,7 @@ def test_operators_are_sure_or_not(make: Callable[[Emitter], str], unsure: tuple
 
 
 def test_operators_inside_a_branch_are_looked_at() -> None:
-    branches = {}
+    branches: dict[str, Any] = {}
     for name in ("then_branch", "else_branch"):
         inner = Emitter(name)
         inner.rename(inner("Exp", "x"), "z")
