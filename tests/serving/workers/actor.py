@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -94,6 +95,7 @@ class Actor:
             {
                 "pid": os.getpid(),
                 "slot": self.boot.slot,
+                "files": resource.getrlimit(resource.RLIMIT_NOFILE),
                 "connections": len(self.connections),
                 "routes": self.routes,
                 "settings": self.settings,

@@ -30,6 +30,7 @@ def test_all_workers_share_a_port_and_have_their_routes_before_it_is_announced()
     with kept() as server:
         answers = [server.get() for _ in range(40)]
     assert {answer["slot"] for answer in answers} == {0, 1}
+    assert {allowed == most for answer in answers for allowed, most in [answer["files"]]} == {True}
     assert {answer["routes"]["risk"]["versions"]["v1"] for answer in answers} == {"folder"}
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import uvloop
@@ -200,8 +202,16 @@ class Process:
 def work(make: Makes) -> None:
     """Work until told to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the keeper
+    _allow_all_files()
     end = socket.socket(fileno=int(sys.argv[1]))
     uvloop.run(Process(end, make).work())
+
+
+def _allow_all_files() -> None:
+    """As many connections and states as the system lets this process have; often 1024, unless it asks for more."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def main() -> None:
