@@ -15,7 +15,7 @@ from unisono.drivers.online.plan import OnlinePlan, plan_of
 from unisono.drivers.online.plan_json import plan_json
 from unisono.drivers.registries import open_registry
 from unisono.drivers.serving.grpc import check_installed
-from unisono.drivers.serving.http.tls import context_of
+from unisono.drivers.serving.http.tls import tls_of
 from unisono.drivers.serving.prepared import prepare, remove_others
 from unisono.drivers.serving.security.token_file import token_file
 from unisono.drivers.serving.security.watching import TokenWatch
@@ -139,9 +139,8 @@ def _reread(project: Project, wishes: Wishes, plans: Mapping[str, OnlinePlan]) -
 
 
 def _check(project: Project, settings: Serve, plans: Mapping[str, OnlinePlan]) -> None:
-    """Raises InputError for a section about nothing, StoreError for a certificate that cannot be used."""
-    if settings.http.certificate:
-        context_of(project.root / settings.http.certificate, project.root / settings.http.key)
+    """Raises InputError for a section about nothing or half a certificate, StoreError for one that cannot be used."""
+    tls_of(settings.http, project.root)
     for name in settings.models:
         if name not in plans:
             raise InputError(
