@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
@@ -239,7 +239,7 @@ def _structures() -> Made:
     hidden.attribute.add(name="body", type=AttributeProto.GRAPH).g.name = "hidden"
     referring = node("Flatten", "x", "y")
     referring.attribute.add(name="axis", type=AttributeProto.INT, ref_attr_name="other")
-    rows = {"out": [value("y", INT64, "N")]}
+    rows: Any = {"out": [value("y", INT64, "N")]}
     shadow = helper.make_graph([node("Identity", "n", "x")], "branch", [], [value("x", INT64, 1)])
     branches = {"then_branch": shadow, "else_branch": _constant(1, "b")}
     decided = [*_scalars(yes=True), number("n", 1)]

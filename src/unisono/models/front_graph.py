@@ -11,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
+from unisono.models.canonical import refill
 from unisono.models.front import FRONT_KEY, MATRIX, Front
 from unisono.models.names import FEATURES, REQUEST, input_name, is_null_name, is_tokens_name, null_name
 
@@ -255,8 +256,6 @@ def _keep_needed(graph: GraphProto, nodes: Sequence[NodeProto]) -> None:
         if needed.intersection(node.output):
             needed.update(_reads(node))
             kept.append(node)
-    inputs = sorted((one for one in graph.input if one.name in needed), key=lambda one: str(one.name))
-    constants = [one for one in graph.initializer if one.name in needed]
-    for field, entries in ((graph.node, kept[::-1]), (graph.input, inputs), (graph.initializer, constants)):
-        del field[:]
-        field.extend(entries)
+    refill(graph.node, reversed(kept))
+    refill(graph.input, sorted((one for one in graph.input if one.name in needed), key=lambda one: str(one.name)))
+    refill(graph.initializer, [one for one in graph.initializer if one.name in needed])
