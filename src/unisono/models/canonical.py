@@ -67,7 +67,7 @@ def _bypass(graph: GraphProto) -> None:
             renamed[node.output[0]] = node.input[0]
         else:
             kept.append(node)
-    _replace(graph.node, kept)
+    refill(graph.node, kept)
 
 
 def _is_identity(node: NodeProto) -> bool:
@@ -93,10 +93,10 @@ def _put_in_order(graph: GraphProto) -> None:
     """Inputs by name; nodes as the outputs need them, one after the other; none that no output needs."""
     inputs = sorted(graph.input, key=lambda one: str(one.name))
     if not any(_has_subgraph(node) for node in graph.node):
-        _replace(graph.node, _needed_nodes(graph))
+        refill(graph.node, _needed_nodes(graph))
         wanted = {name for node in graph.node for name in node.input} | {one.name for one in graph.output}
-        _replace(graph.initializer, [one for one in graph.initializer if one.name in wanted])
-    _replace(graph.input, inputs)
+        refill(graph.initializer, [one for one in graph.initializer if one.name in wanted])
+    refill(graph.input, inputs)
 
 
 def _needed_nodes(graph: GraphProto) -> list[NodeProto]:
@@ -113,8 +113,8 @@ def _needed_nodes(graph: GraphProto) -> list[NodeProto]:
     return [graph.node[place] for place in ordered]
 
 
-def _replace(field: MutableSequence[T], entries: Iterable[T]) -> None:
-    """Puts other entries into a field of protobuf's, which cannot be assigned."""
+def refill(field: MutableSequence[T], entries: Iterable[T]) -> None:
+    """Puts other entries into a field of protobuf's, which cannot be assigned; they may be from it."""
     kept = list(entries)
     del field[:]
     field.extend(kept)
@@ -132,7 +132,7 @@ def _number_values(graph: GraphProto) -> None:
         node.output[:] = [number(name) for name in node.output]
     for one in graph.initializer:
         one.name = number(one.name)
-    _replace(
+    refill(
         graph.initializer, sorted(graph.initializer, key=lambda one: (one.name in fixed, len(one.name), str(one.name)))
     )
 
@@ -145,7 +145,7 @@ def _strip(graph: GraphProto) -> None:
     for node in graph.node:
         for field in ("name", "doc_string", "metadata_props"):
             node.ClearField(field)
-        _replace(node.attribute, sorted(node.attribute, key=lambda one: str(one.name)))
+        refill(node.attribute, sorted(node.attribute, key=lambda one: str(one.name)))
     for one in (*graph.input, *graph.output):
         one.ClearField("doc_string")
         one.ClearField("metadata_props")
