@@ -58,7 +58,7 @@ def mutated(chance: Random, body: bytes) -> bytes:
 
 def disturbed(chance: Random, document: Any) -> Any:
     """A document in which some values are others."""
-    if chance.random() < 0.06:
+    if chance.random() < 0.02:
         return chance.choice(HOSTILE)
     if isinstance(document, dict):
         return {
