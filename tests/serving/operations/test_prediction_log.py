@@ -208,6 +208,12 @@ def test_a_file_is_written_by_rows_by_bytes_and_by_age(tmp_path: Path) -> None:
     assert len(files(tmp_path)) == 3
 
 
+def test_a_file_has_its_rows_in_order_however_many_times_they_were_unpacked(tmp_path: Path) -> None:
+    rows = written(tmp_path, *(answered(range(start, start + 50)) for start in range(0, 10_000, 50)))
+    assert len(files(tmp_path)) == 1
+    assert rows.get_column("prediction.label").to_list() == [f"class {number}" for number in range(10_000)]
+
+
 def test_many_predictors_have_no_more_memory_than_a_few(tmp_path: Path) -> None:
     channel, owner = Held(), Owner()
     names = [f"risk{number}" for number in range(5)]
@@ -405,10 +411,11 @@ def test_a_worker_without_a_writer_keeps_what_there_is_room_for(tmp_path: Path) 
     assert counts[DROPPED] == 10
 
 
-def test_lost_rows_are_logged_as_errors(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("rows", [5, 5000])
+def test_lost_rows_are_logged_as_errors(tmp_path: Path, caplog: pytest.LogCaptureFixture, rows: int) -> None:
     rotation, owner = Rotation(tmp_path, Log()), Owner()
-    rotation.take(b"\x92\xa4risk\xc0", 5, owner)
+    rotation.take(b"\x92\xa4risk\xc0", rows, owner)
     rotation.close()
-    assert (owner.written, owner.failed) == (0, 5)
+    assert (owner.written, owner.failed) == (0, rows)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
-    assert "5 rows were not written down: risk: " in caplog.text
+    assert f"{rows} rows were not written down: risk: " in caplog.text

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Protocol
 
 import msgspec
+import polars as pl
 
 from unisono.connect.files import write_parquet
 from unisono.drivers.serving.operations.frames import frames_of
@@ -22,6 +23,7 @@ from unisono.store.served import path_of, prune, sweep
 
 _LOGGER = logging.getLogger(__name__)
 
+_UNPACKED_ROWS = 4096  # so the objects of few rows are in memory at a time, and writing a file takes less at once
 _MOST_FILES = 4  # of full size that may wait, however many predictors there are
 _BEGUN = timedelta(hours=1)  # longer than it takes to write any file
 _QUIET_S = 60.0  # between two messages about the same trouble, and two looks for what is too old
@@ -40,13 +42,23 @@ class _Waiting:
     """What a predictor's next file will have.
 
     since_s: when the first block came.
+    frames:  of the blocks that came first; blocks: of the last packed_rows rows.
+    rows, size_bytes: of all blocks.
     """
 
     since_s: float
+    frames: list[pl.DataFrame] = field(default_factory=list)
     blocks: list[bytes] = field(default_factory=list)
+    packed_rows: int = 0
     owners: Counter[Owner] = field(default_factory=Counter)
     rows: int = 0
     size_bytes: int = 0
+
+    def unpack(self) -> None:
+        """Make a frame of the blocks."""
+        self.frames += frames_of(self.blocks)
+        self.blocks.clear()
+        self.packed_rows = 0
 
 
 class _Head(msgspec.Struct, array_like=True):
@@ -91,8 +103,11 @@ class Rotation:
         waiting.blocks.append(block)
         waiting.owners[owner] += rows
         waiting.rows += rows
+        waiting.packed_rows += rows
         waiting.size_bytes += len(block)
         self._held += len(block)
+        if waiting.packed_rows >= _UNPACKED_ROWS and not self._attempt(predictor, waiting.unpack):
+            return
         if waiting.rows >= self._settings.file_rows or waiting.size_bytes >= self._settings.file_bytes:
             self._write(predictor)
         if self._held >= _MOST_FILES * self._settings.file_bytes:
@@ -122,24 +137,41 @@ class Rotation:
         self._say()
 
     def _write(self, predictor: str) -> None:
-        waiting = self._waiting.pop(predictor)
-        self._held -= waiting.size_bytes
+        waiting = self._waiting[predictor]
+        if self._attempt(predictor, lambda: self._write_files(predictor, waiting)):
+            self._forget(predictor)
+            for owner, rows in waiting.owners.items():
+                owner.settle(rows, 0)
+
+    def _attempt(self, predictor: str, act: Callable[[], None]) -> bool:
+        """Whether it succeeds; if not, what waits is lost, but the server goes on, and so do the next rows."""
         try:
-            self._write_files(predictor, waiting.blocks)
-        except Exception as error:  # whatever it is, the server goes on, and so do the next rows
+            act()
+        except Exception as error:
+            waiting = self._forget(predictor)
             self._lost += waiting.rows
             self._trouble = f"{predictor}: {error}"
             for owner, rows in waiting.owners.items():
                 owner.settle(0, rows)
-            return
-        for owner, rows in waiting.owners.items():
-            owner.settle(rows, 0)
+            return False
+        return True
 
-    def _write_files(self, predictor: str, blocks: list[bytes]) -> None:
-        for frame in frames_of(blocks):
+    def _forget(self, predictor: str) -> _Waiting:
+        waiting = self._waiting.pop(predictor)
+        self._held -= waiting.size_bytes
+        return waiting
+
+    def _write_files(self, predictor: str, waiting: _Waiting) -> None:
+        """One file, unless columns or outputs have changed in between."""
+        waiting.unpack()
+        alike: dict[object, list[pl.DataFrame]] = {}
+        for frame in waiting.frames:
+            alike.setdefault(tuple(frame.schema.items()), []).append(frame)
+        for frames in alike.values():
             self._number += 1
-            first = frame.item(0, SERVED_AT)
-            write_parquet(frame, path_of(self._directory / predictor, first, f"{os.getpid()}-{self._number}"))
+            first = frames[0].item(0, SERVED_AT)
+            path = path_of(self._directory / predictor, first, f"{os.getpid()}-{self._number}")
+            write_parquet(pl.concat(frames), path)
 
     def _prune(self) -> None:
         now = self._now()
