@@ -13,7 +13,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import cycle, islice
 from pathlib import Path
@@ -187,14 +187,41 @@ def test_a_burst_is_refused_politely_and_forgotten(target: Target) -> None:
     assert max(after[pid] - resident[pid] for pid in after) < GROWTH_MB
 
 
-def test_a_server_that_is_told_to_stop_answers_what_it_has_accepted(target: Target, folder: Path) -> None:
-    with starting(folder) as process:
+def test_a_server_that_is_told_to_stop_says_so_first_and_answers_what_it_has_accepted(
+    target: Target, folder: Path
+) -> None:
+    with (
+        settings_of(folder, lambda text: text.replace("count = 2", "count = 2\nlinger_s = 1.0")),
+        starting(folder) as process,
+    ):
         stopping = Target(target.project, ServedProject(port_of(process), process.pid, folder / "said.txt"))
         with load(stopping, connections=CONNECTIONS) as going:
             going.wait(200)
             process.terminate()
+            until(lambda: stopping.readiness()[1]["status"] == "stopping")
+            going.wait(100)
             assert process.wait(PATIENCE_S) == 0
         assert set(going.statuses()) == {200}
+
+
+def lingering(text: str) -> str:
+    return text.replace("count = 2", "count = 2\nlinger_s = 1.0")
+
+
+@contextmanager
+def settings_of(folder: Path, change: Callable[[str], str]) -> Iterator[Callable[[Callable[[str], str]], None]]:
+    """Changes unisono.toml for a while; gives what changes it again, from what it was at first."""
+    path = folder / "unisono.toml"
+    before = path.read_text()
+
+    def write(change: Callable[[str], str]) -> None:
+        path.write_text(change(before))
+
+    write(change)
+    try:
+        yield write
+    finally:
+        path.write_text(before)
 
 
 @contextmanager
@@ -214,20 +241,15 @@ def port_of(process: subprocess.Popen[bytes]) -> int:
     return urlsplit(str(json.loads(process.stdout.readline())["url"])).port or 0
 
 
-def test_a_replaced_unisono_toml_is_taken_over_on_sighup_and_a_wrong_one_is_not(folder: Path, target: Target) -> None:
-    path = folder / "unisono.toml"
-    before = path.read_text()
+def test_a_changed_unisono_toml_is_taken_over_on_sighup_and_a_wrong_one_is_not(folder: Path, target: Target) -> None:
     large = {"user": "u1" * 500, "shop": 1}
-    try:
-        path.write_text(before.replace("[serve.http]", "[serve.http]\nmax_body_bytes = 300"))
+    with settings_of(folder, lambda text: text.replace("[serve.http]", "[serve.http]\nmax_body_bytes = 300")) as write:
         os.kill(target.served.pid, signal.SIGHUP)
         until(lambda: all(target.send("POST", "/predict/risk", large)[0] == 413 for _ in range(10)))
-        path.write_text(before.replace("[serve.http]", "[serve.http]\nmax_body_bytes = -1"))
+        write(lambda text: text.replace("[serve.http]", "[serve.http]\nmax_body_bytes = -1"))
         status, answer, _ = target.send("POST", "/admin/reload")
         assert status == 503
         assert "max_body_bytes" in answer["detail"]
         assert target.send("POST", "/predict/risk", large)[0] == 413
-    finally:
-        path.write_text(before)
     assert target.send("POST", "/admin/reload")[0] == 200
     until(lambda: all(target.send("POST", "/predict/risk", large)[0] == 200 for _ in range(10)))
