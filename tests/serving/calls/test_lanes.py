@@ -152,7 +152,7 @@ async def test_the_wait_is_what_the_loop_takes_for_a_row_with_all_that_it_does_b
 
     lanes = Lanes(Bounds(wait_s=60.0))
     lane = lane_of(Fake())
-    for row in range(64):
+    for row in range(240):
         lanes.submit(lane, call_of(float(row), done=slow_caller))
     await lanes.drained()
     waiting = [ask(lanes, lane, float(row)) for row in range(100)]

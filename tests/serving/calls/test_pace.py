@@ -58,6 +58,23 @@ def test_a_bad_moment_is_forgotten() -> None:
     assert pace.wait_s(10) == pytest.approx(100e-6, rel=0.01)
 
 
+def test_one_observation_that_was_interrupted_counts_for_little() -> None:
+    pace = Pace()
+    pace.observe(1, 0.095)  # the very first, of a row that takes 30 us
+    pace.observe(1, 30e-6)
+    pace.served(1, 0.1)
+    assert pace.is_quick
+    assert pace.seconds(100) == pytest.approx(0.003)
+    assert pace.wait_s(100) < 0.02
+    for _ in range(100):
+        pace.observe(1, 30e-6)
+    pace.observe(1, 0.095)
+    assert pace.seconds(100) < 0.004
+    for _ in range(60):
+        pace.observe(1, 300e-6)  # it has become slower indeed
+    assert pace.seconds(100) == pytest.approx(0.03, rel=0.05)
+
+
 def test_what_is_not_trusted_never_fits_the_loop_again() -> None:
     pace = Pace()
     pace.observe(1, 10e-6)

@@ -12,8 +12,16 @@ LONGEST_THREADED_S = 0.05
 """That a batch may take in a thread, where only its own lane waits."""
 
 _WEIGHT = 0.1  # of a new observation
+_MOST_TIMES = 4  # what was known is what an observation may count for
+_FEW = 4  # of the first observations the least counts
+_BESIDES = 4  # times as long as the model takes a row with all that is done besides, before that has been seen
 _GAIN, _LOSS, _FORGET = 0.97, 1.05, 0.999
 _SIZES = MOST_ROWS.bit_length()
+
+
+def _towards(known: float, seen: float) -> float:
+    """What is known after another observation. One that was interrupted, by whatever, may not count for much."""
+    return known + _WEIGHT * (min(seen, _MOST_TIMES * known) - known)
 
 
 class Pace:
@@ -30,16 +38,16 @@ class Pace:
         self.is_quick = False  # whether a single row is answered so fast that the loop may wait for it
         self._is_trusted = True
         self._service_s = 0.0  # seconds a row, from turn to turn
-        self._each_s = 0.0  # seconds a row in the last batch
-        self._row_s = [0.0] * (_SIZES + 1)  # and, on average, in batches of 2**n rows or a bit more
+        self._row_s = [0.0] * (_SIZES + 1)  # seconds a row in batches of 2**n rows or a bit more
+        self._each_s = 0.0  # the same, of the last batch's size
         self._seen = [0] * (_SIZES + 1)
 
     def observe(self, rows: int, seconds: float) -> None:
         """Take in how long a batch took, of at least one row."""
         size = min(rows.bit_length() - 1, _SIZES - 1)
-        each = self._each_s = seconds / rows
-        known = self._row_s[size]
-        self._row_s[size] = known + _WEIGHT * (each - known) if self._seen[size] else each
+        each = seconds / rows
+        known = self._row_s[size] or each
+        self._each_s = self._row_s[size] = min(known, each) if self._seen[size] < _FEW else _towards(known, each)
         self._seen[size] += 1
         if not size or not self._seen[0]:
             self.is_quick = self._is_trusted and self._row_s[size] * (1 << size) < QUICK_S
@@ -63,8 +71,8 @@ class Pace:
 
         Of a batch that nobody waited behind: only until it was answered, which is less, and makes up for a bad moment.
         """
-        each = seconds / rows
-        self._service_s += _WEIGHT * (each - self._service_s) if self._service_s else each
+        known = self._service_s or _BESIDES * self.seconds(1) or seconds / rows
+        self._service_s = _towards(known, seconds / rows)
 
     def wait_s(self, rows: int) -> float:
         """How long so many rows will take, as this lane has been served lately; 0 if nothing is known yet."""
