@@ -26,9 +26,9 @@ HELLO_SHARE = 0.6
 ALONE_TIMES = 1.3
 """The longest that one caller waits, in times of what bare uvicorn and the model alone take."""
 WORKER_MB = 100.0
-PEERS = [name for name in CONTESTANTS if name not in (OURS, WITH_FEATURES)]
 FEATURES_SHARE = 0.7
 """Of the requests per CPU second without features."""
+PEERS = [name for name in CONTESTANTS if name not in (OURS, WITH_FEATURES)]
 
 Runs = dict[str, list[Figures]]
 
@@ -136,10 +136,10 @@ def main() -> None:
     result = summarize(measured, missing, model_us)
     if arguments.write:
         write(result)
-    if not arguments.json:
-        print(tables(result))
-    else:
+    if arguments.json:
         finish(result, as_json=True)
+    else:
+        print(tables(result))
 
 
 if __name__ == "__main__":

@@ -148,11 +148,22 @@ def started(contestant: Contestant, files: Files, core: int) -> Iterator[Running
 
 
 def free_port() -> int:
-    """One that is free, with the next two free as well."""
+    """One that is free now, as the next two are."""
+    while True:
+        with socket.socket() as one:
+            one.bind((HOST, 0))
+            port: int = one.getsockname()[1]
+        if all(map(_is_free, (port + 1, port + 2))):
+            return port
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as one:
-        one.bind((HOST, 0))
-        port: int = one.getsockname()[1]
-    return port
+        try:
+            one.bind((HOST, port))
+        except (OSError, OverflowError):
+            return False
+        return True
 
 
 def _wait_until_it_answers(

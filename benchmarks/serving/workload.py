@@ -33,6 +33,7 @@ FORMS: Final[tuple[Form, ...]] = get_args(Form)
 SERVE: Final = """
 [serve.log]
 predictions = true
+keep_bytes = 200_000_000
 """
 CONFIG: Final = 'definitions = "definitions.py"\n'
 EVENTS: Final = '\n[events]\npayments = "payments.parquet"\n'
