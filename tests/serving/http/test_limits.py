@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from msgspec import to_builtins
 
 from tests.serving.http.carriers import answers_of, connect, own, read_all, read_some, say, wait_until
 from tests.serving.http.desk import Later, desk
+from tests.serving.http.wires import Wire
+from unisono.drivers.serving.http.connection import Connection
+from unisono.drivers.serving.http.connections import MOST_LINGERING, Connections
 from unisono.drivers.serving.settings import Http
 
 HOST = b"Host: x\r\n"
@@ -195,3 +201,27 @@ def test_a_connection_that_is_one_too_many_is_told_so_and_closed(address: str) -
             assert read_some(connection, 1)[0].status == 200
             connection.close()
         wait_until(lambda: say(full, GET + b"\r\n")[0].status == 200)
+
+
+def test_only_so_many_of_those_that_are_too_many_are_waited_for() -> None:
+    connections = Connections(desk(), Http(max_connections=1))
+    wires = [Wire() for _ in range(MOST_LINGERING + 3)]
+    for wire in wires:
+        Connection(connections).connection_made(wire)
+    first, *others = wires
+    assert not first.is_closed and all(wire.is_closed and b" 503 " in wire.written for wire in others)
+    assert [wire.may_send for wire in others] == [True] * MOST_LINGERING + [False] * 2
+
+
+# As they are documented -----------------------------------------------------------------------------------------------
+
+
+def test_the_page_says_the_defaults() -> None:
+    page = Path(__file__).parents[3] / "docs" / "http.md"
+    rows = re.findall(r"^\| (`.*?`) \| ([\d, ]+) \|", page.read_text(), re.MULTILINE)
+    told = {
+        name: float(value)
+        for names, values in rows
+        for name, value in zip(re.findall(r"`(\w+)`", names), values.split(", "), strict=True)
+    }
+    assert told == {name: value for name, value in to_builtins(Http()).items() if not isinstance(value, str)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -10,36 +9,12 @@ import pytest
 from tests.serving.http.carriers import Answer, answers_of, own, say
 from tests.serving.http.desk import desk
 from tests.serving.http.streams import NEXT, READ, REFUSED, Stream
+from tests.serving.http.wires import Wire
 from unisono.drivers.serving.http.connection import Connection
 from unisono.drivers.serving.http.connections import Connections
 from unisono.drivers.serving.settings import Http
 
 LIMITS = Http(max_body_bytes=10_000)
-
-
-class Wire(asyncio.Transport):
-    """Keeps what is written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = b""
-        self.is_closed = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        assert not self.is_closed
-        self.written += data
-
-    def can_write_eof(self) -> bool:
-        return True
-
-    def write_eof(self) -> None:
-        self.is_closed = True
-
-    def close(self) -> None:
-        self.is_closed = True
-
-    def is_closing(self) -> bool:
-        return self.is_closed
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,9 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+_LOOK_S = 0.05
+"""An answer that has not come by then may be one that nobody waits for."""
+
 
 class Application:
     """The ASGI application. Under a prefix of somebody's application, paths are those after the prefix.
@@ -51,18 +54,51 @@ class Application:
 
     async def _ask(self, request: Request, receive: Receive) -> Response | None:
         """The response; None if the caller went away first."""
-        answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        cancel = self._service.handle(request, answer.set_result)
-        if answer.done() or cancel is None:
-            return await answer
-        gone = asyncio.ensure_future(receive())
+        waiting = _Waiting(receive)
+        cancel = self._service.handle(request, waiting.reply)
+        response: Response | None = None
         try:
-            await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+            response = await waiting.answer
         finally:
-            gone.cancel()
-            if not answer.done():
+            waiting.end()
+            if response is None and cancel is not None:
                 cancel()
-        return answer.result() if answer.done() else None
+        return response
+
+
+class _Waiting:
+    """Waits for an answer, and after a while asks whether the caller does, too: a task a request would be dear.
+
+    receive: of the request, whose body is read.
+    """
+
+    __slots__ = ("_gone", "_receive", "_timer", "answer")
+
+    def __init__(self, receive: Receive) -> None:
+        loop = asyncio.get_running_loop()
+        self.answer: asyncio.Future[Response | None] = loop.create_future()  # None: nobody waits
+        self._receive = receive
+        self._gone: asyncio.Future[Any] | None = None
+        self._timer = loop.call_later(_LOOK_S, self._look)
+
+    def reply(self, response: Response) -> None:
+        """Take the response."""
+        if not self.answer.done():
+            self.answer.set_result(response)
+
+    def _look(self) -> None:
+        self._gone = asyncio.ensure_future(self._receive())
+        self._gone.add_done_callback(self._leave)
+
+    def _leave(self, gone: asyncio.Future[Any]) -> None:
+        if not gone.cancelled() and not self.answer.done():
+            self.answer.set_result(None)
+
+    def end(self) -> None:
+        """Nobody waits any more."""
+        self._timer.cancel()
+        if self._gone is not None:
+            self._gone.cancel()
 
 
 def _request(scope: Scope, body: bytes, began_s: float) -> Request:

@@ -104,7 +104,8 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are none by name
         if self._owner.add(self):
             return
-        self._is_deaf = self._is_refused = True
+        self._is_deaf = True
+        self._is_refused = self._owner.may_linger
         self._transport.write(full(self._owner.limits.max_connections))
         self._leave()
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 SWEEP_S = 0.25
 """How often connections are looked through for clients that take too long."""
 
+MOST_LINGERING = 256
+"""Connections that were too many and are being told so; of yet more, not all will read why they were closed."""
+
 
 @dataclass(slots=True)
 class Counts:
@@ -66,6 +69,11 @@ class Connections:
         self._turned_away.add(connection)
         self.counts.turned_away += 1
         return False
+
+    @property
+    def may_linger(self) -> bool:
+        """Whether one that was too many may stay until it has read so."""
+        return len(self._turned_away) <= MOST_LINGERING
 
     def remove(self, connection: Connection) -> None:
         """A connection is closed."""
