@@ -29,7 +29,7 @@ from unisono.drivers.serving.workers.reports import Event, Report
 
 PING_S = 1.0
 START_S = 120.0
-"""A worker that does not listen after so long is killed."""
+"""A worker that neither listens nor has loaded one version more after so long is killed."""
 SETTLED_S = 10.0
 """A worker that lived for so long is replaced at once when it ends."""
 
@@ -89,6 +89,7 @@ class Slot:
         self.pong: Pong | None = None
         self._channel: Channel[FromWorker] | None = None
         self._unanswered = 0
+        self._got_on_s = monotonic()
 
     # Keeping one there ------------------------------------------------------------------------------------------------
 
@@ -128,7 +129,7 @@ class Slot:
                 ours.close()
                 self.failure = f"{self._house.command[0]}: {error.strerror}"
                 return "was not started"
-        self.pid = process.pid
+        self.pid, self._got_on_s = process.pid, monotonic()
         channel: Channel[FromWorker] = Channel(FromWorker, self._heard, lambda: None)
         await channel.open(ours)
         self._channel = channel
@@ -158,11 +159,10 @@ class Slot:
 
         Pings are counted, not seconds: if it is the keeper that stood still, answers are read before the next count.
         """
-        began_s = monotonic()
         while self._unanswered * PING_S < self._house.silence_s:
-            if not self.is_listening and monotonic() - began_s > START_S:
+            if not self.is_listening and monotonic() - self._got_on_s > START_S:
                 process.kill()
-                return f"did not start within {START_S:g} s and was killed"
+                return f"did not get on with its start for {START_S:g} s and was killed"
             self.send(Ping(self._unanswered))
             self._unanswered += 1
             await asyncio.sleep(PING_S)
@@ -200,6 +200,7 @@ class Slot:
 
     def _note_applied(self, message: Applied) -> None:
         self.applied[message.predictor] = message
+        self._got_on_s = monotonic()
         if message.error:
             said = f"worker {self.number}: {message.predictor}: {message.error}"
             fields = {**self._who(), "predictor": message.predictor}
