@@ -61,7 +61,7 @@ def check_golden(session: Answers, golden: GoldenRows, tolerance: Tolerance = EX
     """
     wanted = {name: golden.outputs[name] for name in session.outputs if name in golden.outputs}
     if len(wanted) != len(session.outputs) or set(golden.inputs) != set(session.inputs):
-        raise ModelError("golden rows: of another graph; allowed: those made with it; register the model again")
+        raise other_graph()
     if not golden.rows:
         raise ModelError("golden rows: none; allowed: one or more; register the model again")
     whole = session.answer(golden.inputs)
@@ -75,6 +75,11 @@ def check_golden(session: Answers, golden: GoldenRows, tolerance: Tolerance = EX
         max_gap=max(one.max_gap for one in found),
         max_ulp=max(one.max_ulp for one in found),
     )
+
+
+def other_graph() -> ModelError:
+    """What to say of golden rows that do not go with a graph."""
+    return ModelError("golden rows: of another graph; allowed: those made with it; register the model again")
 
 
 def _cut(inputs: Mapping[str, Tensor], row: int) -> Mapping[str, Tensor]:

@@ -145,6 +145,12 @@ def test_other_answers_than_the_golden_ones_are_refused(prepared: PreparedVersio
         load(prepared.path, plan)
 
 
+def test_golden_rows_of_another_graph_are_refused(prepared: PreparedVersion, plan: OnlinePlan) -> None:
+    _edited(prepared.path, "golden.json", lambda golden: golden["inputs"].pop())
+    with pytest.raises(ModelError, match="golden rows: of another graph; allowed: those made with it"):
+        load(prepared.path, plan)
+
+
 @pytest.mark.parametrize(("field", "value"), [("format", 1), ("made_by", "0.0.1")])
 def test_a_folder_of_another_unisono_is_refused(
     field: str, value: object, prepared: PreparedVersion, plan: OnlinePlan

@@ -9,7 +9,7 @@ from pathlib import Path
 from unisono.drivers.online.plan import OnlinePlan
 from unisono.drivers.scores import Matrix, Outputs, Row
 from unisono.drivers.serving.prepared.folders import ENGINE, GOLDEN, GRAPH, Serving, read_files, read_serving
-from unisono.drivers.serving.prepared.trial import GoldenRequests, warm_up
+from unisono.drivers.serving.prepared.trial import GoldenRequests, MadeFor, warm_up
 from unisono.drivers.serving.repository import Form
 from unisono.drivers.serving.versions.memory import resident_bytes, trim
 from unisono.drivers.serving.wire.tensors import forms_of
@@ -82,7 +82,7 @@ def load(path: Path, plan: OnlinePlan) -> PreparedScorer:
     scorer = PreparedScorer(serving, session, encoder, path)
     golden = GoldenRows.from_bytes(files[GOLDEN])
     scorer.outputs = forms_of(golden.outputs)
-    scorer.timings = _try(session, golden, GoldenRequests(session, encoder, graph, plan), Tolerance(serving.bound))
+    scorer.timings = _timings(golden, session, encoder, MadeFor(graph, plan), Tolerance(serving.bound))
     least = sum(map(len, files.values()))
     del files, golden
     scorer.size_bytes = max(_trimmed_bytes() - before, least)
@@ -119,15 +119,16 @@ def _run_of(serving: Serving, files: Mapping[str, bytes]) -> Run:
         raise unsuitable(serving.engine, error) from error
 
 
-def _try(
-    session: Session, golden: GoldenRows, requests: GoldenRequests, tolerance: Tolerance
+def _timings(
+    golden: GoldenRows, session: Session, encoder: RowEncoder, made_for: MadeFor, tolerance: Tolerance
 ) -> list[tuple[int, float]]:
-    """Golden rows, through the encoder of requests where they can be had as requests; then timings."""
-    if requests.are_texts:
+    """What golden rows take, once they have passed: as requests, unless they have tokens in place of texts."""
+    if made_for.graph.tokenizers:
         check_golden(session, golden, tolerance)
         return warm_up(lambda feeds: partial(session.answer, feeds), golden)
-    check_golden(requests, golden, tolerance)
-    return warm_up(requests.batch, golden)
+    requests = GoldenRequests(golden, session, encoder, made_for)
+    check_golden(requests, requests.golden, tolerance)
+    return warm_up(requests.batch, requests.golden)
 
 
 def _trimmed_bytes() -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from unisono.drivers.online.plan import OnlinePlan
 from unisono.drivers.scores import Matrix, Outputs, Row
 from unisono.models.golden import GoldenRows
+from unisono.models.golden_check import other_graph
 from unisono.models.names import FEATURES, REQUEST, input_name, null_name
 from unisono.models.predictor_graph import PredictorGraph
 from unisono.models.row_encoder import RowEncoder, feature_numbers
@@ -23,53 +24,69 @@ from unisono.spec.types import Decimal, DType
 Feeds = Mapping[str, NDArray[Any]]
 Answering = Callable[[], Outputs]
 
+_NUMBER = "number"
 _MOST_ROWS = 64
 _TIMES = 3
 _LONGEST_S = 0.05  # after a batch that takes longer there is no other
 
 
 class GoldenRequests:
-    """Golden rows in the form in which requests come; answers like a session, for `check_golden`.
+    """Golden rows in the form in which requests come. Answers like a session does, but is asked for rows by number.
 
-    session:   that answers.
-    encoder:   of its requests.
-    are_texts: whether the graph reads texts as tokens: golden rows have only the tokens, so they are no requests.
+    golden:  rows and answers, of a graph that reads no text as tokens: of such a text there are only the tokens.
+    session: that answers.
+    encoder: of its requests.
+
+    Raises ModelError for golden rows of another graph.
     """
 
-    def __init__(self, session: Session, encoder: RowEncoder, graph: PredictorGraph, plan: OnlinePlan) -> None:
-        self._session, self._encoder, self._graph, self._plan = session, encoder, graph, plan
-        self.inputs, self.outputs = session.inputs, session.outputs
-        self.are_texts = bool(graph.tokenizers)
+    def __init__(self, golden: GoldenRows, session: Session, encoder: RowEncoder, made_for: MadeFor) -> None:
+        if set(golden.inputs) != set(session.inputs):
+            raise other_graph()
+        self._session, self._encoder = session, encoder
+        self._rows = made_for.rows(golden)
+        self._features = made_for.features(golden)
+        self.inputs, self.outputs = (_NUMBER,), session.outputs
+        self.golden = GoldenRows({_NUMBER: np.arange(golden.rows)}, golden.outputs)
 
     def answer(self, feeds: Feeds) -> Outputs:
-        """The answers to arrays as the registered graph takes them."""
+        """The answers to some of the rows."""
         return self.batch(feeds)()
 
     def batch(self, feeds: Feeds) -> Answering:
-        """The same, to be timed: the requests are made already."""
-        return partial(self._score, self._rows(feeds), self._features(feeds))
+        """The same, to be timed: the requests are there already."""
+        numbers = feeds[_NUMBER]
+        return partial(self._score, [self._rows[number] for number in numbers.tolist()], self._features[numbers])
 
     def _score(self, rows: list[Row], features: Matrix) -> Outputs:
         outputs: Outputs = self._session.answer_directly(self._encoder.encode(rows, features), len(rows))
         return outputs
 
-    def _rows(self, feeds: Feeds) -> list[Row]:
-        nothing = [None] * _count(feeds)
+
+class MadeFor(NamedTuple):
+    """What requests are made for.
+
+    graph: of the version, and plan: of its predictor.
+    """
+
+    graph: PredictorGraph
+    plan: OnlinePlan
+
+    def rows(self, golden: GoldenRows) -> list[Row]:
+        """Requests that give the golden inputs; null in columns that the graph does not read."""
+        nothing = [None] * golden.rows
         values = [
-            _values(feeds, name, dtype) if name in self._graph.request else nothing
-            for name, dtype in self._plan.columns.items()
+            _values(golden.inputs, name, dtype) if name in self.graph.request else nothing
+            for name, dtype in self.plan.columns.items()
         ]
         return list(zip(*values, strict=True))
 
-    def _features(self, feeds: Feeds) -> Matrix:
-        features = np.full((_count(feeds), len(self._plan.features)), np.nan)
-        if FEATURES in feeds:
-            features[:, feature_numbers(self._graph.features, self._plan.features)] = feeds[FEATURES]
+    def features(self, golden: GoldenRows) -> Matrix:
+        """The features beside them, in the plan's order; NaN in those that the graph does not read."""
+        features = np.full((golden.rows, len(self.plan.features)), np.nan)
+        if FEATURES in golden.inputs:
+            features[:, feature_numbers(self.graph.features, self.plan.features)] = golden.inputs[FEATURES]
         return features
-
-
-def _count(feeds: Feeds) -> int:
-    return len(next(iter(feeds.values())))
 
 
 def _values(feeds: Feeds, column: str, dtype: DType) -> list[Any]:
@@ -85,7 +102,7 @@ def _values(feeds: Feeds, column: str, dtype: DType) -> list[Any]:
 def warm_up(batch: Callable[[Feeds], Answering], golden: GoldenRows) -> list[tuple[int, float]]:
     """Rows and seconds of batches of 1, 2, 4, ... golden rows; the least of a few times, since the first is slow.
 
-    batch: what answers arrays as the registered graph takes them.
+    batch: what answers inputs like those of the golden rows.
     """
     timings: list[tuple[int, float]] = []
     rows = 1
