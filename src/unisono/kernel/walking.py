@@ -129,5 +129,5 @@ def _sums(trees: Trees, tree: Ints, split: Ints) -> tuple[Ints, Ints]:
     owner = np.concatenate([np.arange(len(trees.roots)), tree, tree])
     child = np.concatenate([trees.roots, trees.yes[split], trees.no[split]])
     is_leaf = child < 0
-    pairs = np.unique(np.stack([owner[is_leaf], trees.target[~child[is_leaf]]], axis=1), axis=0)
-    return pairs[:, 0], pairs[:, 1]
+    pairs = np.unique(owner[is_leaf] * trees.targets + trees.target[~child[is_leaf]])
+    return pairs // trees.targets, pairs % trees.targets
