@@ -58,7 +58,7 @@ class Application:
         cancel = self._service.handle(request, waiting.reply)
         response: Response | None = None
         try:
-            response = await waiting.answer
+            response = await waiting.outcome()
         finally:
             waiting.end()
             if response is None and cancel is not None:
@@ -72,31 +72,38 @@ class _Waiting:
     receive: of the request, whose body is read.
     """
 
-    __slots__ = ("_gone", "_receive", "_timer", "answer")
+    __slots__ = ("_answer", "_gone", "_loop", "_receive", "_timer")
 
     def __init__(self, receive: Receive) -> None:
-        loop = asyncio.get_running_loop()
-        self.answer: asyncio.Future[Response | None] = loop.create_future()  # None: nobody waits
+        self._loop = asyncio.get_running_loop()
+        self._answer: asyncio.Future[Response | None] = self._loop.create_future()
         self._receive = receive
         self._gone: asyncio.Future[Any] | None = None
-        self._timer = loop.call_later(_LOOK_S, self._look)
+        self._timer: asyncio.TimerHandle | None = None
 
     def reply(self, response: Response) -> None:
         """Take the response."""
-        if not self.answer.done():
-            self.answer.set_result(response)
+        if not self._answer.done():
+            self._answer.set_result(response)
+
+    async def outcome(self) -> Response | None:
+        """The response; None if the caller waits no more."""
+        if not self._answer.done():
+            self._timer = self._loop.call_later(_LOOK_S, self._look)
+        return await self._answer
 
     def _look(self) -> None:
         self._gone = asyncio.ensure_future(self._receive())
         self._gone.add_done_callback(self._leave)
 
     def _leave(self, gone: asyncio.Future[Any]) -> None:
-        if not gone.cancelled() and not self.answer.done():
-            self.answer.set_result(None)
+        if not gone.cancelled() and not self._answer.done():
+            self._answer.set_result(None)
 
     def end(self) -> None:
         """Nobody waits any more."""
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         if self._gone is not None:
             self._gone.cancel()
 
