@@ -199,7 +199,9 @@ class Slot:
         self._house.changed()
 
     def _note_applied(self, message: Applied) -> None:
-        self.applied[message.predictor] = message
+        known = self.applied.get(message.predictor)
+        if known is None or message.revision >= known.revision:  # an older one that was passed over ends later
+            self.applied[message.predictor] = message
         self._got_on_s = monotonic()
         if message.error:
             said = f"worker {self.number}: {message.predictor}: {message.error}"

@@ -118,28 +118,31 @@ class Process:
         elif isinstance(message, Stop):
             self._begin_stop(message)
         else:
-            self._boot = message
-            self._starting = asyncio.ensure_future(self._start(message))
+            self._begin(message)
 
     # Starting ---------------------------------------------------------------------------------------------------------
 
-    async def _start(self, boot: Boot) -> None:
+    def _begin(self, boot: Boot) -> None:
+        """All at once: what the keeper says next may have come together with this, and has to come after it."""
+        self._boot = boot
         try:
             write_logs(boot)
             self._worker = self._make(boot, self._asking)
-            await self._apply_all(boot)
-            await self._worker.start(listen(boot.host, boot.port, is_shared=True))
+        except Exception as error:
+            self._fail(error)
+            return
+        applied = [self._apply(routes) for routes in boot.routes]
+        self._starting = asyncio.ensure_future(self._start(self._worker, boot, applied))
+
+    async def _start(self, worker: Serves, boot: Boot, applied: Sequence[asyncio.Future[None]]) -> None:
+        """Listen once all first routes are applied; those that cannot be had cost no other."""
+        try:
+            await asyncio.gather(*applied)
+            await worker.start(listen(boot.host, boot.port, is_shared=True))
         except Exception as error:
             self._fail(error)
             return
         self._channel.send(Listening())
-
-    async def _apply_all(self, boot: Boot) -> None:
-        """Apply the first routes, and wait until all of them are; those that cannot be had cost no other."""
-        applied = [asyncio.get_running_loop().create_future() for _ in boot.routes]
-        for routes, future in zip(boot.routes, applied, strict=True):
-            self._apply(routes, future)
-        await asyncio.gather(*applied)
 
     def _fail(self, error: Exception) -> None:
         if not isinstance(error, UnisonoError | OSError):
@@ -150,15 +153,17 @@ class Process:
 
     # Doing what it is told --------------------------------------------------------------------------------------------
 
-    def _apply(self, routes: Routes, future: asyncio.Future[None] | None = None) -> None:
-        assert self._worker is not None
+    def _apply(self, routes: Routes) -> asyncio.Future[None]:
+        """Returns what is done once they are applied, or cannot be; the keeper is told then."""
+        applied: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def done(error: Exception | None) -> None:
             self._channel.send(Applied(routes.predictor, routes.revision, "" if error is None else str(error)))
-            if future is not None and not future.done():
-                future.set_result(None)
+            applied.set_result(None)
 
-        self._worker.apply(routes, done)
+        if self._worker is not None:
+            self._worker.apply(routes, done)
+        return applied
 
     def _configure(self, message: Configure) -> None:
         if self._worker is None:
