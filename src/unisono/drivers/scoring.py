@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import polars as pl
 
-from unisono.drivers.scores import Outputs, Row
+from unisono.drivers.row_scoring import RowScorer
+from unisono.drivers.scores import Outputs
 from unisono.features.answers import Matrix, without_nulls
-from unisono.models import GoldenRows, PredictorGraph, Session, check_golden, load_graph, read_passport
+from unisono.models import GoldenRows, PredictorGraph, check_golden, load_graph, read_passport
 from unisono.models.engines import EngineSession, open_session
 from unisono.models.front import places
 from unisono.models.front_graph import with_front
@@ -122,21 +123,3 @@ class Scorer:
         """
         encoder = RowEncoder(self._graph, self._session.interface, columns, self._features)
         return RowScorer(self.version, self._session, encoder)
-
-
-class RowScorer:
-    """A version that answers requests as they come in; see `scores.ScoresRows`."""
-
-    def __init__(self, version: Version, session: Session, encoder: RowEncoder) -> None:
-        self.version = version
-        self._session = session
-        self._encoder = encoder
-
-    def score_rows(self, rows: Sequence[Row], features: Matrix) -> Outputs:
-        """The outputs for some requests and their feature rows, null by its payload, which is a NaN like any other."""
-        outputs: Outputs = self._session.answer_directly(self._encoder.encode(rows, features), len(rows))
-        return outputs
-
-    def stop(self) -> None:
-        """Let what runs now end soon, with an error. On any thread."""
-        self._session.stop()

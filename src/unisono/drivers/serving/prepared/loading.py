@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 
 from unisono.drivers.online.plan import OnlinePlan
-from unisono.drivers.scores import Matrix, Outputs, Row
+from unisono.drivers.row_scoring import RowScorer
 from unisono.drivers.serving.prepared.folders import ENGINE, GOLDEN, GRAPH, Serving, read_files, read_serving
-from unisono.drivers.serving.prepared.trial import GoldenRequests, MadeFor, warm_up
+from unisono.drivers.serving.prepared.trial import GoldenRequests, MadeFor, Score, warm_up
 from unisono.drivers.serving.repository import Form
 from unisono.drivers.serving.versions.memory import resident_bytes, trim
 from unisono.drivers.serving.wire.tensors import forms_of
@@ -24,26 +24,23 @@ from unisono.models.verifying.classes import NumericClass, Tolerance
 from unisono.spec.active import Version
 
 
-class PreparedScorer:
-    """A version in memory; see `scores.ScoresRows`.
+class PreparedScorer(RowScorer):
+    """A version in memory.
 
-    version:    which one.
     engine:     what runs its graph, and numeric_class: whether that always has the bits of the reference.
     outputs:    what it gives.
     timings:    rows and seconds of the batches that it was warmed up with, of 1, 2, 4, ... rows.
     size_bytes: memory that it takes: what the process grew by while it was loaded, and never less than its files. Other
                 threads' memory is counted with it, and what malloc had left is not: within a few hundred kB, if nothing
-                else is going on.
+                else is going on; the first one in a process seems to take 3 MB more.
     """
 
-    __slots__ = ("_encoder", "_session", "engine", "numeric_class", "outputs", "size_bytes", "timings", "version")
+    __slots__ = ("engine", "numeric_class", "outputs", "size_bytes", "timings")
 
     def __init__(self, serving: Serving, session: Session, encoder: RowEncoder, path: Path) -> None:
-        self.version = Version(serving.predictor, serving.version, str(path))
+        super().__init__(Version(serving.predictor, serving.version, str(path)), session, encoder)
         self.engine: str = serving.engine
         self.numeric_class: NumericClass = serving.numeric_class
-        self._session = session
-        self._encoder = encoder
         self.outputs: tuple[Form, ...] = ()
         self.timings: list[tuple[int, float]] = []
         self.size_bytes = 0
@@ -52,15 +49,6 @@ class PreparedScorer:
     def one_row_s(self) -> float:
         """Seconds that one row took."""
         return self.timings[0][1]
-
-    def score_rows(self, rows: Sequence[Row], features: Matrix) -> Outputs:
-        """The outputs for some requests and their feature rows, null by its payload, which is a NaN like any other."""
-        outputs: Outputs = self._session.answer_directly(self._encoder.encode(rows, features), len(rows))
-        return outputs
-
-    def stop(self) -> None:
-        """Let what runs now end soon, with an error. On any thread."""
-        self._session.stop()
 
 
 def load(path: Path, plan: OnlinePlan) -> PreparedScorer:
@@ -82,7 +70,7 @@ def load(path: Path, plan: OnlinePlan) -> PreparedScorer:
     scorer = PreparedScorer(serving, session, encoder, path)
     golden = GoldenRows.from_bytes(files[GOLDEN])
     scorer.outputs = forms_of(golden.outputs)
-    scorer.timings = _timings(golden, session, encoder, MadeFor(graph, plan), Tolerance(serving.bound))
+    scorer.timings = _timings(golden, session, scorer.score_rows, MadeFor(graph, plan), Tolerance(serving.bound))
     least = sum(map(len, files.values()))
     del files, golden
     scorer.size_bytes = max(_trimmed_bytes() - before, least)
@@ -120,13 +108,13 @@ def _run_of(serving: Serving, files: Mapping[str, bytes]) -> Run:
 
 
 def _timings(
-    golden: GoldenRows, session: Session, encoder: RowEncoder, made_for: MadeFor, tolerance: Tolerance
+    golden: GoldenRows, session: Session, score: Score, made_for: MadeFor, tolerance: Tolerance
 ) -> list[tuple[int, float]]:
     """What golden rows take, once they have passed: as requests, unless they have tokens in place of texts."""
     if made_for.graph.tokenizers:
         check_golden(session, golden, tolerance)
         return warm_up(lambda feeds: partial(session.answer, feeds), golden)
-    requests = GoldenRequests(golden, session, encoder, made_for)
+    requests = GoldenRequests(golden, session, score, made_for)
     check_golden(requests, requests.golden, tolerance)
     return warm_up(requests.batch, requests.golden)
 

@@ -17,12 +17,13 @@ from unisono.models.golden import GoldenRows
 from unisono.models.golden_check import other_graph
 from unisono.models.names import FEATURES, REQUEST, input_name, null_name
 from unisono.models.predictor_graph import PredictorGraph
-from unisono.models.row_encoder import RowEncoder, feature_numbers
+from unisono.models.row_encoder import feature_numbers
 from unisono.models.session import Session
 from unisono.spec.types import Decimal, DType
 
 Feeds = Mapping[str, NDArray[Any]]
 Answering = Callable[[], Outputs]
+Score = Callable[[list[Row], Matrix], Outputs]
 
 _NUMBER = "number"
 _MOST_ROWS = 64
@@ -34,16 +35,15 @@ class GoldenRequests:
     """Golden rows in the form in which requests come. Answers like a session does, but is asked for rows by number.
 
     golden:  rows and answers, of a graph that reads no text as tokens: of such a text there are only the tokens.
-    session: that answers.
-    encoder: of its requests.
+    session: of the graph, and score: answers requests by it.
 
     Raises ModelError for golden rows of another graph.
     """
 
-    def __init__(self, golden: GoldenRows, session: Session, encoder: RowEncoder, made_for: MadeFor) -> None:
+    def __init__(self, golden: GoldenRows, session: Session, score: Score, made_for: MadeFor) -> None:
         if set(golden.inputs) != set(session.inputs):
             raise other_graph()
-        self._session, self._encoder = session, encoder
+        self._score = score
         self._rows = made_for.rows(golden)
         self._features = made_for.features(golden)
         self.inputs, self.outputs = (_NUMBER,), session.outputs
@@ -57,10 +57,6 @@ class GoldenRequests:
         """The same, to be timed: the requests are there already."""
         numbers = feeds[_NUMBER]
         return partial(self._score, [self._rows[number] for number in numbers.tolist()], self._features[numbers])
-
-    def _score(self, rows: list[Row], features: Matrix) -> Outputs:
-        outputs: Outputs = self._session.answer_directly(self._encoder.encode(rows, features), len(rows))
-        return outputs
 
 
 class MadeFor(NamedTuple):
