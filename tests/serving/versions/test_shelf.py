@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from mmap import PROT_READ, mmap
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.serving.calls.fakes import in_loop, until, values
 from tests.serving.versions.library import NAMES, Library, Part
 from unisono.drivers.serving.calls import Answered
 from unisono.drivers.serving.refusals import RefusalError
-from unisono.drivers.serving.versions.memory import folder_bytes, resident_bytes, trim
+from unisono.drivers.serving.versions.memory import Resident, folder_bytes, resident_bytes, trim
 
 
 async def all_routed(part: Part, **options: object) -> None:
@@ -159,6 +160,16 @@ def test_memory_is_seen_and_given_back() -> None:
     del block
     trim()
     assert resident_bytes() - before < 32 << 20
+
+
+def test_pages_of_files_that_are_mapped_later_are_not_the_process_s_own(tmp_path: Path) -> None:
+    (tmp_path / "states").write_bytes(bytes(64 << 20))
+    own, all_bytes = Resident(), resident_bytes()
+    own_before = own()
+    with (tmp_path / "states").open("rb") as file, mmap(file.fileno(), 0, prot=PROT_READ) as mapped:
+        assert sum(mapped[:: 1 << 12]) == 0
+        assert resident_bytes() - all_bytes > 32 << 20
+        assert own() - own_before < 16 << 20
 
 
 def test_a_folder_is_as_large_as_its_files(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from unisono.drivers.serving.lanes import Lanes
 from unisono.drivers.serving.refusals import RefusalError
 from unisono.drivers.serving.repository import ModelState
 from unisono.drivers.serving.versions.catalogue import Catalogue
-from unisono.drivers.serving.versions.memory import resident_bytes
+from unisono.drivers.serving.versions.memory import Resident
 from unisono.drivers.serving.versions.routes import Routes
 from unisono.drivers.serving.versions.sharing import Sticky, shares
 from unisono.drivers.serving.versions.shelf import Shelf
@@ -236,7 +236,7 @@ class ChangingCatalogue(Catalogue):
     lanes:        all of the worker.
     loader:       loads a version.
     budget_bytes: what the process may have in memory; `shelf.budget_bytes` may be replaced.
-    resident:     what it has.
+    resident:     what it has; None: as the system says.
 
     For the thread of one loop.
     """
@@ -248,9 +248,9 @@ class ChangingCatalogue(Catalogue):
         loader: Loader,
         *,
         budget_bytes: int,
-        resident: Callable[[], int] = resident_bytes,
+        resident: Callable[[], int] | None = None,
     ) -> None:
-        self.shelf = Shelf(lanes, loader, budget_bytes, resident=resident)
+        self.shelf = Shelf(lanes, loader, budget_bytes, resident=resident or Resident())
         self._predictors = {plan.name: ChangingPredictor(plan, lanes, self.shelf) for plan in plans}
         super().__init__(self._predictors)
 

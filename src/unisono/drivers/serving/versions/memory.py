@@ -16,10 +16,41 @@ _STATM = Path("/proc/self/statm")
 def resident_bytes() -> int:
     """What this process has in memory; where the system does not say, the most that it ever had."""
     try:
-        return int(_STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return _pages()[0]
     except OSError:
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return most if sys.platform == "darwin" else most << 10
+
+
+def _pages() -> tuple[int, int]:
+    """Bytes that are resident, and those of them that are of files or shared. Raises OSError where nobody says."""
+    _, resident, shared, *_ = _STATM.read_bytes().split()
+    page = os.sysconf("SC_PAGE_SIZE")
+    return int(resident) * page, int(shared) * page
+
+
+class Resident:
+    """What this process has in memory, but for files that it maps later; 0 where the system does not say.
+
+    Feature states are such files: their pages are the system's, which takes them back when it needs them.
+    """
+
+    def __init__(self) -> None:
+        self._mapped = self._of_files()
+
+    def __call__(self) -> int:
+        """Bytes, now."""
+        try:
+            resident, shared = _pages()
+        except OSError:
+            return 0
+        return resident - max(shared - self._mapped, 0)
+
+    def _of_files(self) -> int:
+        try:
+            return _pages()[1]
+        except OSError:
+            return 0
 
 
 def trim() -> None:

@@ -14,7 +14,7 @@ from unisono.drivers.serving.lane import Answers, Lane
 from unisono.drivers.serving.lanes import Lanes
 from unisono.drivers.serving.refusals import RefusalError
 from unisono.drivers.serving.threads import Threads
-from unisono.drivers.serving.versions.memory import resident_bytes, trim
+from unisono.drivers.serving.versions.memory import trim
 from unisono.drivers.serving.versions.slots import Loaded, Loader, Slot
 from unisono.spec.errors import StoreError, UnisonoError
 
@@ -38,9 +38,7 @@ class Shelf:
     resident:     what it has.
     """
 
-    def __init__(
-        self, lanes: Lanes, loader: Loader, budget_bytes: int, *, resident: Callable[[], int] = resident_bytes
-    ) -> None:
+    def __init__(self, lanes: Lanes, loader: Loader, budget_bytes: int, *, resident: Callable[[], int]) -> None:
         self.budget_bytes = budget_bytes
         self.evictions = 0
         self._lanes = lanes
