@@ -76,6 +76,12 @@ def unisono(name: str, project: str, *, timeout_ms: int = 5000) -> Contestant:
     )
 
 
+def _mosec(name: str, *, batch: int) -> Contestant:
+    """Batches cost it a wait: it is quick for many callers, or for one."""
+    command, variables = (f"{_PEERS}.mosec_server",), {"BENCHMARK_BATCH": str(batch)}
+    return Contestant(name, command, "/inference", "named", environment="mosec", variables=variables)
+
+
 def _first(found: Any) -> float:
     probability: float = found[0]["probability"]
     return probability
@@ -90,7 +96,8 @@ CONTESTANTS: Final = {
         unisono(WITH_FEATURES, KEYED),
         Contestant(HELLO, (f"{_PEERS}.hello",), "/", environment="fastapi"),
         Contestant("fastapi", (f"{_PEERS}.fastapi_server",), "/predict", "named", environment="fastapi"),
-        Contestant("mosec", (f"{_PEERS}.mosec_server",), "/inference", "named", environment="mosec"),
+        _mosec("mosec", batch=64),
+        _mosec("mosec row by row", batch=1),
         Contestant("litserve", (f"{_PEERS}.litserve_server",), "/predict", "named", environment="litserve"),
         Contestant(
             "mlserver",

@@ -1,9 +1,10 @@
-"""mosec: one worker with dynamic batching, JSON decoded strictly by msgspec."""
+"""mosec: one worker, JSON decoded strictly by msgspec; with dynamic batching, or row by row if BENCHMARK_BATCH is 1."""
 
 # mypy: disable-error-code="import-not-found, misc, unused-ignore"
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -12,8 +13,9 @@ import msgspec
 from mosec import Server, ValidationError, Worker
 
 from benchmarks.scores import COLUMNS
-from benchmarks.serving.peers.model import HOST, Rows, open_model, port
+from benchmarks.serving.peers.model import HOST, open_model, port
 
+BATCH = int(os.environ["BENCHMARK_BATCH"])
 Row: Any = msgspec.defstruct("Row", [(name, float) for name in COLUMNS], forbid_unknown_fields=True)
 
 
@@ -29,8 +31,8 @@ class Scores(Worker):
         except msgspec.DecodeError as error:
             raise ValidationError(str(error)) from error
 
-    def forward(self, data: Rows) -> list[float]:
-        return self.model(data)
+    def forward(self, data: Any) -> Any:
+        return self.model(data) if BATCH > 1 else self.model([data])[0]
 
     def serialize(self, data: float) -> bytes:
         return self.encoder.encode({"probability": data})
@@ -39,5 +41,5 @@ class Scores(Worker):
 if __name__ == "__main__":
     sys.argv[1:] = ["--address", HOST, "--port", str(port()), "--log-level", "warning"]
     server = Server()
-    server.append_worker(Scores, num=1, max_batch_size=64, max_wait_time=1)
+    server.append_worker(Scores, num=1, max_batch_size=BATCH, max_wait_time=1)
     server.run()
