@@ -26,6 +26,7 @@ from unisono.drivers.project import Project
 from unisono.drivers.serving.prepared import PreparedVersion, load, prepare, remove_others
 from unisono.drivers.serving.prepared.folders import hash_of
 from unisono.drivers.serving.wire.datatypes import NUMBERS
+from unisono.kernel.walking import TreesError
 from unisono.models.engines.trees import Trees
 from unisono.models.session import same_bits
 from unisono.spec.active import Version
@@ -218,6 +219,18 @@ def test_an_engine_with_other_bits_is_left_for_onnxruntime(
     assert (made.engine, load(made.path, plan).engine) == ("onnxruntime", "onnxruntime")
     with pytest.raises(ModelError, match="golden rows: row"):
         prepare(project.registry, champion, plan, tmp_path / "asked", engine="trees")
+
+
+def test_trees_that_the_kernel_does_not_take_are_left_to_onnxruntime(
+    project: Project, plan: OnlinePlan, champion: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(trees: object) -> None:
+        raise TreesError("they are too many")
+
+    monkeypatch.setattr("unisono.models.engines.trees.Forest", refuse)
+    assert prepare(project.registry, champion, plan, tmp_path).engine == "onnxruntime"
+    with pytest.raises(ModelError, match='engine "trees": cannot run this graph: they are too many'):
+        prepare(project.registry, champion, plan, tmp_path, engine="trees")
 
 
 def test_a_predictor_that_has_changed_since_is_refused(

@@ -98,10 +98,10 @@ def _run_of(serving: Serving, files: Mapping[str, bytes]) -> Run:
         assert reference is not None
         return reference
     engine = find_engine(serving.engine)
-    if isinstance(engine, PreparesGraphs):
-        return engine.restore(files[ENGINE], reference)
-    assert reference is not None
     try:
+        if isinstance(engine, PreparesGraphs):
+            return engine.restore(files[ENGINE], reference)
+        assert reference is not None
         return engine.open(files[GRAPH], reference)
     except UnsuitableError as error:
         raise unsuitable(serving.engine, error) from error
