@@ -19,6 +19,7 @@ GAPS: Mapping[str, str] = {
     "test_a_refusal_waits_for_the_answers_before_it": ONE_BY_ONE,
     "test_all_that_it_asked_is_taken_back_but_for_what_is_answered": ONE_BY_ONE,
     "test_a_client_that_only_sends_nothing_more_gets_its_answers": "to uvicorn, the end of what it sends is its going",
+    "test_all_that_it_asked_before_is_answered_however_much_waits": "to uvicorn, the end of what it sends is its going",
     "test_a_kept_connection_of_http_1_0_says_so": "uvicorn closes after each request of HTTP/1.0",
 }
 """Tests that do not hold under uvicorn, each with the reason."""

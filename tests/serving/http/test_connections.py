@@ -231,6 +231,18 @@ def test_a_client_that_only_sends_nothing_more_gets_its_answers(address: str, la
     assert "connection" not in answers[0].headers and answers[1].headers["connection"] == "close"
 
 
+def test_all_that_it_asked_before_is_answered_however_much_waits(address: str, later: Later) -> None:
+    names = [str(number) for number in range(300)]
+    with connect(address) as connection:
+        connection.sendall(ask(*names))
+        connection.shutdown(socket.SHUT_WR)
+        for number in range(300):
+            wait_until(lambda number=number: len(later.asked) > number)  # type: ignore[misc]
+            later.asked[number].answer()
+        answers = [one for one in answers_of(read_all(connection)) if one.status != 100]
+    assert names_of(answers) == names
+
+
 def test_half_a_request_before_the_end_is_no_request(address: str, later: Later) -> None:
     assert say(address, GET) == []
     assert say(address, POST + b"Content-Length: 3\r\n\r\nab") == []

@@ -244,7 +244,7 @@ class Connection(asyncio.Protocol):
 
     def _send(self, exchange: Exchange, response: Response) -> None:
         ending = exchange.ending
-        if self._owner.is_leaving and not self._waiting and self._reader.phase == NOTHING:
+        if self._owner.is_leaving and not self._waiting and not self._rest and self._reader.phase == NOTHING:
             ending = CLOSES
         self._transport.write(render(response, ending, is_head=exchange.is_head))
         if ending is CLOSES:
@@ -255,7 +255,7 @@ class Connection(asyncio.Protocol):
     def _rest_awhile(self) -> None:
         """All that was asked is answered."""
         self._idle_s = self._owner.now_s
-        if self._is_continue_due and self._reader.phase == BODY:
+        if self._is_continue_due and self._reader.phase == BODY and not self._is_deaf:
             self._transport.write(CONTINUE)
         self._is_continue_due = False
 
@@ -310,14 +310,22 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _resume(self) -> None:
+        """Read on: first what was left over, and only then what comes."""
         if not self._is_paused or self._transport.is_closing():
+            return
+        self._reader.go_on()
+        if self._rest:
+            asyncio.get_running_loop().call_soon(self._read_rest)
             return
         self._is_paused = False
         self._transport.resume_reading()
-        self._reader.go_on()
-        if self._rest:
-            rest, self._rest = self._rest, b""
-            asyncio.get_running_loop().call_soon(self.data_received, rest)
+
+    def _read_rest(self) -> None:
+        rest, self._rest = self._rest, b""
+        if rest:
+            self.data_received(rest)
+        if not self._later and not self._blocked_s:
+            self._resume()
 
     # Time -------------------------------------------------------------------------------------------------------------
 
