@@ -148,12 +148,13 @@ class Lookup:
         Raises what `known` does. Cost: 2 us an asker less than one by one.
         """
         whole = self.known([row for rows in asked for row in rows])
+        timed, times, features, position = whole
         each: list[Known] = []
         start = 0
         for rows in asked:
-            part = slice(start, start + len(rows))
-            each.append(Known(whole.rows[part], whole.times[part], whole.features[part], whole.position))
-            start = part.stop
+            end = start + len(rows)
+            each.append(Known(timed[start:end], times[start:end], features[start:end], position))
+            start = end
         return whole, each
 
     def _too_old(self, time: int, known: int) -> str:
