@@ -40,7 +40,7 @@ NULL_MEANS_LEFT_OUT = {
 WITHOUT = ("--exclude-checks", "positive_data_acceptance")
 """The published file does not know what a model's inputs are, so that it thinks any inputs should be accepted."""
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 def published(*, name: str | None = None) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def tried(place: Path, document: dict[str, Any], address: str, *options: str) ->
     place.write_text(json.dumps(document))
     command = [sys.executable, "-m", "schemathesis.cli", "run", str(place), "--url", address, "--no-color"]
     limits = ["--max-examples", str(EXAMPLES), "--seed", "7", "--generation-database", "none"]
-    run = subprocess.run([*command, *limits, *options], capture_output=True, text=True, timeout=280, cwd=place.parent)
+    run = subprocess.run([*command, *limits, *options], capture_output=True, text=True, timeout=1100, cwd=place.parent)
     return "" if run.returncode == 0 else run.stdout + run.stderr
 
 

@@ -48,7 +48,7 @@ class RequestColumns:
     def __init__(self, plan: OnlinePlan, decoder: RequestDecoder) -> None:
         self.plan = plan
         self._decoder = decoder
-        self._converters = [(name, dtype, self._converter(dtype)) for name, dtype in plan.columns.items()]
+        self._converters = [(name, name + _NULL, self._converter(dtype)) for name, dtype in plan.columns.items()]
         self._never_null = plan.keys | {name for name, dtype in plan.columns.items() if isinstance(dtype, Tensor)}
         nullable = [name + _NULL for name in plan.columns if name not in self._never_null]
         self._brings_features = bool(plan.features) and FEATURES not in plan.columns
@@ -67,7 +67,12 @@ class RequestColumns:
         """The rows, and the features if the request brings them. Raises InputError that names the input."""
         found = self._by_name(tensors)
         count = self._count(tensors)
-        columns = [self._column(found, name, convert, count) for name, _, convert in self._converters]
+        columns = [
+            convert(found[name])
+            if name in found and null not in found  # as most inputs are
+            else self._column(found, name, convert, count)
+            for name, null, convert in self._converters
+        ]
         features = self._features(found, count) if self._brings_features and FEATURES in found else None
         return list(zip(*columns, strict=True)), features
 
@@ -96,15 +101,12 @@ class RequestColumns:
     def _column(
         self, found: Mapping[str, InputTensor], name: str, convert: Callable[[InputTensor], _Values], count: int
     ) -> _Values:
-        tensor = found.get(name)
-        if tensor is None:
-            if name == self.plan.time:
-                return [None] * count
-            raise self._error(f"no input {name}", listing(f"{one.name}: {one.datatype}" for one in self.forms))
-        nulls = found.get(name + _NULL)
-        if nulls is None:
-            return convert(tensor)
-        return self._with_nulls(tensor, _mask(nulls), convert)
+        """A column that is left out, or in which values are missing."""
+        if name in found:
+            return self._with_nulls(found[name], _bools(found[name + _NULL]), convert)
+        if name == self.plan.time:
+            return [None] * count
+        raise self._error(f"no input {name}", listing(f"{one.name}: {one.datatype}" for one in self.forms))
 
     def _with_nulls(
         self, tensor: InputTensor, nulls: Sequence[bool], convert: Callable[[InputTensor], _Values]
@@ -202,10 +204,6 @@ def _bools(tensor: InputTensor) -> _Values:
     if tensor.datatype != "BOOL":
         raise _misfit(tensor, "BOOL")
     return _scalars(tensor)
-
-
-def _mask(tensor: InputTensor) -> Sequence[bool]:
-    return _bools(tensor)
 
 
 def _texts(tensor: InputTensor) -> list[str]:

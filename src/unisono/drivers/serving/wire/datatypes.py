@@ -61,8 +61,10 @@ def fits(given: str, wanted: str) -> bool:
     >>> fits("FP32", "FP64"), fits("INT64", "FP64"), fits("INT32", "FP64"), fits("UINT8", "INT64")
     (True, False, True, True)
     """
-    if given == wanted or BYTES in (given, wanted):
-        return given == wanted
+    if given == wanted:
+        return True
+    if BYTES in (given, wanted):
+        return False
     source, target = NUMBERS[given], NUMBERS[wanted]
     if "b" in (source.kind, target.kind):
         return False
