@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
@@ -136,7 +137,7 @@ class Slot:
         channel.send(self._house.boot(self.number))
         if self._stopping is not None:
             self._end(self._stopping)
-        watch = asyncio.ensure_future(self._watch(process))
+        watch = asyncio.ensure_future(self._watch())
         try:
             code = await process.wait()
         finally:
@@ -154,21 +155,21 @@ class Slot:
             process_group=0,  # Ctrl-C is for the keeper, who stops the workers in order
         )
 
-    async def _watch(self, process: asyncio.subprocess.Process) -> str:
+    async def _watch(self) -> str:
         """Kill the worker when it says nothing any more; returns why that was done.
 
         Pings are counted, not seconds: if it is the keeper that stood still, answers are read before the next count.
         """
         while self._unanswered * PING_S < self._house.silence_s:
             if not self.is_listening and monotonic() - self._got_on_s > START_S:
-                process.kill()
+                self.kill(signal.SIGKILL)
                 return f"did not get on with its start for {START_S:g} s and was killed"
             self.send(Ping(self._unanswered))
             self._unanswered += 1
             await asyncio.sleep(PING_S)
             if not self.is_listening:
                 self._unanswered = 0  # loading may take the loop for long
-        process.kill()
+        self.kill(signal.SIGKILL)
         return f"did not react for {self._house.silence_s:g} s and was killed"
 
     # Talking to it ----------------------------------------------------------------------------------------------------
@@ -233,7 +234,8 @@ class Slot:
     def kill(self, number: signal.Signals) -> None:
         """Send a signal to the worker, if one is there."""
         if self.pid is not None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(self.pid, number)
 
 
 def _ending(code: int) -> str:
