@@ -28,7 +28,8 @@ from unisono.drivers.serving.prepared.folders import hash_of
 from unisono.drivers.serving.wire.datatypes import NUMBERS
 from unisono.kernel.walking import TreesError
 from unisono.models.engines.trees import Trees
-from unisono.models.session import same_bits
+from unisono.models.session import Run, same_bits
+from unisono.models.verifying.classes import NumericClass
 from unisono.spec.active import Version
 from unisono.spec.errors import InputError, ModelError, StateError, StoreError
 
@@ -231,6 +232,24 @@ def test_trees_that_the_kernel_does_not_take_are_left_to_onnxruntime(
     assert prepare(project.registry, champion, plan, tmp_path).engine == "onnxruntime"
     with pytest.raises(ModelError, match='engine "trees": cannot run this graph: they are too many'):
         prepare(project.registry, champion, plan, tmp_path, engine="trees")
+
+
+class Plain:
+    """An engine of somebody else, which prepares nothing."""
+
+    numeric_class: NumericClass = "bounded"
+
+    def open(self, graph: bytes, reference: Run) -> Run:
+        return reference
+
+
+def test_an_engine_that_prepares_nothing_opens_the_graph(
+    project: Project, plan: OnlinePlan, champion: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unisono.models.engines.engines", lambda: {"plain": Plain()})
+    made = prepare(project.registry, champion, plan, tmp_path, engine="plain")
+    assert (made.engine, made.numeric_class, load(made.path, plan).engine) == ("plain", "bounded", "plain")
+    assert (made.path / "graph.onnx").is_file()
 
 
 def test_a_predictor_that_has_changed_since_is_refused(
