@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 BEGIN, END = "<!-- begin: written by make bench -->", "<!-- end -->"
 LIBRARIES = ("polars", "duckdb", "lmdb", "numpy")
+# From a command to the next one.
+_TABLE = re.compile(r"^`python -m ([^`]+)`:.*?(?=^`python -m |\Z)", re.MULTILINE | re.DOTALL)
 # Of a result: what names the run or stands in the table already.
 UNLISTED = {"benchmark", "values", "met"}
 
@@ -34,8 +37,9 @@ def memory_gb() -> float:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
 
 
-def tables(results: Sequence[tuple[list[str], Mapping[str, object]]]) -> str:
-    return "\n\n".join(table(command, result) for command, result in results)
+def tables(results: Sequence[tuple[list[str], Mapping[str, object]]]) -> dict[str, str]:
+    """Command -> its table."""
+    return {" ".join(command): table(command, result) for command, result in results}
 
 
 def table(command: Sequence[str], result: Mapping[str, object]) -> str:
@@ -54,8 +58,17 @@ def cell(value: object) -> str:
     return str(value)
 
 
-def rewrite(readme: Path, text: str) -> None:
-    """Puts `text` between the marks of the file."""
+def rewrite(readme: Path, about: str, made: Mapping[str, str]) -> None:
+    """Puts tables between the marks of the file; those of other commands stay.
+
+    about: what stands before them.
+    """
     before, _, rest = readme.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
+    kept, _, after = rest.partition(END)
+    text = "\n\n".join([about, *{**tables_in(kept), **made}.values()])
     readme.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+
+
+def tables_in(text: str) -> dict[str, str]:
+    """Command -> its table, of those that a text has."""
+    return {found.group(1): found.group().strip() for found in _TABLE.finditer(text)}
