@@ -81,7 +81,7 @@ class Keeper:
         self._report = report
         self._routes: dict[str, Routes] = {}
         self._settling: set[asyncio.Future[None]] = set()
-        self._is_stopping = False
+        self._is_stopping = self._has_ended = False
 
     def run(self) -> None:
         """Serve until SIGINT, SIGTERM or `stop`.
@@ -133,7 +133,6 @@ class Keeper:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
-        self._until_stop = asyncio.Event()
         house = House(
             boot=self._boot,
             asked=self._asked,
@@ -144,21 +143,28 @@ class Keeper:
         )
         self._slots = [Slot(number, house) for number in range(self._terms.workers)]
         kept = [asyncio.ensure_future(slot.keep()) for slot in self._slots]
+        for one in kept:
+            one.add_done_callback(lambda _: self._ended())
         self._watching = WatchThread(self._watcher, lambda found: self._call(self._take, found))
         self._handle_signals()
         looking = asyncio.ensure_future(self._look_after())
         try:
-            await self._until(lambda: self._is_stopping or all(slot.is_listening for slot in self._slots), started=True)
-            if not self._is_stopping:
+            await self._until(lambda: self._has_ended or all(slot.is_listening for slot in self._slots), started=True)
+            if not self._has_ended:
                 self._tell_grpc()
                 self._announce(address_of(self._address, is_encrypted=bool(self._settings.http.certificate)))
                 self._watching.start()
-            await self._until_stop.wait()
+            await self._until(lambda: self._has_ended)
         finally:
             looking.cancel()
             self._stop_workers()
             self._watching.stop()
             await asyncio.gather(*kept)
+
+    def _ended(self) -> None:
+        """The server is to stop: it was told so, or it cannot keep its workers, which is a fault of its own."""
+        self._has_ended = True
+        self._news.set()
 
     def _tell_grpc(self) -> None:
         port = self._settings.grpc.port
@@ -338,8 +344,7 @@ class Keeper:
         else:
             self._report(Event("stopping", "stopping, once the requests under way are answered"))
         self._is_stopping = True
-        self._until_stop.set()
-        self._news.set()
+        self._ended()
 
     def stop(self) -> None:
         """Stop in order, from another thread."""

@@ -134,11 +134,11 @@ class Slot:
         channel: Channel[FromWorker] = Channel(FromWorker, self._heard, lambda: None)
         await channel.open(ours)
         self._channel = channel
-        channel.send(self._house.boot(self.number))
-        if self._stopping is not None:
-            self._end(self._stopping)
         watch = asyncio.ensure_future(self._watch())
         try:
+            channel.send(self._house.boot(self.number))
+            if self._stopping is not None:
+                self._end(self._stopping)
             code = await process.wait()
         finally:
             watch.cancel()
