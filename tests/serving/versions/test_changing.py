@@ -13,7 +13,7 @@ from tests.serving.calls.fakes import in_loop, until
 from tests.serving.versions.library import Library, Part
 from unisono.drivers.serving.calls import Answered, Outcome
 from unisono.drivers.serving.refusals import RefusalError
-from unisono.drivers.serving.versions import shelf
+from unisono.drivers.serving.versions import changing, shelf
 
 
 def version(outcome: Outcome) -> str:
@@ -100,6 +100,23 @@ async def test_a_first_version_that_cannot_be_loaded_is_tried_again_when_it_is_a
     library.broken.clear()
     assert version(await part.ask("risk")) == "one"
     assert part.catalogue.reasons()["risk"] == ""
+
+
+@in_loop
+async def test_a_new_champion_that_could_not_be_loaded_is_tried_again_after_a_while(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changing, "AGAIN_S", 0.01)
+    library.broken = {"risk-two": un.StoreError("a moment's trouble")}
+    part = Part(library)
+    await part.route("risk", "one")
+    with pytest.raises(un.StoreError, match="a moment's trouble"):
+        await part.route("risk", "two")
+    await until(lambda: library.loads.count("risk-two") >= 3)
+    assert version(await part.ask("risk")) == "one"
+    library.broken.clear()
+    await until(lambda: part.in_memory() == ["risk-two"])
+    assert version(await part.ask("risk")) == "two"
 
 
 @in_loop

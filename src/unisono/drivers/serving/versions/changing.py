@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,9 @@ from unisono.spec.wording import listing, quoted
 _LOGGER = logging.getLogger(__name__)
 
 CHAMPION = "champion"
+AGAIN_S = 30.0
+"""A new champion that could not be loaded is tried again after so long, unless another is wanted by then."""
+
 _DIGITS = 12  # of an id, in messages
 
 
@@ -70,6 +74,7 @@ class ChangingPredictor:
         self._refused: Slot | None = None  # that was to be the champion, and cannot be
         self._turn = asyncio.Lock()
         self._newest = 0
+        self._trying: asyncio.Task[None] | None = None  # the loop alone would forget it
 
     @cached_property
     def decoder(self) -> RequestDecoder:
@@ -133,7 +138,19 @@ class ChangingPredictor:
         self._newest = max(self._newest, routes.revision)
         async with self._turn:
             if routes.revision == self._newest and routes.revision > self._route.revision:
-                await self._switch(routes)
+                try:
+                    await self._switch(routes)
+                finally:
+                    if routes.revision > self._route.revision:
+                        asyncio.get_running_loop().call_later(AGAIN_S, self._try_again, routes)
+
+    def _try_again(self, routes: Routes) -> None:
+        """What could not be had may have been a moment's trouble of this worker alone; others may have it."""
+        self._trying = asyncio.ensure_future(self._apply_quietly(routes))
+
+    async def _apply_quietly(self, routes: Routes) -> None:
+        with suppress(UnisonoError):  # it is in the log
+            await self.apply(routes)
 
     async def _switch(self, routes: Routes) -> None:
         """Load what has to answer, then switch in one step."""
