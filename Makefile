@@ -78,7 +78,7 @@ docs: $(KERNEL)  ## run every example in the documentation
 	$(PYTEST) tests/docs
 
 soak: $(KERNEL) $(VENV)/.tools  ## the long tests
-	UNISONO_ROUNDS=soak $(PYTEST) -m "soak or not soak" --timeout 0 tests/kernel tests/faults tests/drivers tests/store tests/models tests/examples
+	UNISONO_ROUNDS=soak $(PYTEST) -m "soak or not soak" --timeout 0 tests/kernel tests/faults tests/drivers tests/serving tests/store tests/models tests/examples
 
 wheels: $(VENV)/.installed  ## a wheel for every platform, into dist/
 	$(BIN)/python -m unisono.kernel.build $(addprefix --target ,$(WHEEL_TARGETS)) --out build/wheel
