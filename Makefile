@@ -31,17 +31,18 @@ $(KERNEL): $(VENV)/.installed $(KERNEL_SOURCES)
 	$(BIN)/python -m unisono.kernel.build
 	@touch $@
 
-# What tests run that is no Python package; where it cannot be installed, its tests are skipped and say so.
+# What tests and benchmarks run that is no Python package; where it cannot be installed, they are skipped and say so.
 $(VENV)/.tools: $(VENV)/.installed
 	@missing="$$(test -x "$$(command -v qemu-aarch64-static)" || echo qemu-user-static) \
-		$$(ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo postgresql)"; \
+		$$(ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo postgresql) \
+		$$(command -v wrk >/dev/null || echo wrk)"; \
 	if test -n "$$(echo $$missing)"; then \
 		if command -v apt-get >/dev/null && test "$$(id -u)" = 0; then \
 			echo "installing $$missing"; \
 			{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null 2>&1 \
-				|| echo "could not install $$missing: the tests that need it are skipped"; \
+				|| echo "could not install $$missing: what needs it is skipped"; \
 		else \
-			echo "not root on a Debian: the tests that need $$missing are skipped"; \
+			echo "not root on a Debian: what needs $$missing is skipped"; \
 		fi; \
 	fi
 	@touch $@
@@ -53,7 +54,7 @@ kernel: $(KERNEL)  ## the compiled kernel of this machine
 demo: $(KERNEL)  ## the flights example, from events to predictions
 	$(BIN)/python -m examples.flights.demo
 
-tools: $(VENV)/.tools  ## what tests need that is no Python package
+tools: $(VENV)/.tools  ## what tests and benchmarks need that is no Python package
 
 test: check $(KERNEL) $(VENV)/.tools  ## all checks, then all tests but the soak (under 15 minutes)
 	$(PYTEST) $(WORKERS)
@@ -71,7 +72,7 @@ format: $(VENV)/.installed  ## rewrite the code in the house style
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-bench: $(KERNEL)  ## the benchmarks, against other tools
+bench: $(KERNEL) $(VENV)/.tools  ## the benchmarks, against other tools
 	$(BIN)/python -m benchmarks
 
 docs: $(KERNEL)  ## run every example in the documentation
