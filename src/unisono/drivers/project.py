@@ -12,6 +12,7 @@ import polars as pl
 
 from unisono.connect.log import Log, LogWriter
 from unisono.drivers import batch
+from unisono.drivers.bindings import check_bindings, event_file, request_file
 from unisono.drivers.config import Config, read_config
 from unisono.drivers.definitions import load_definitions
 from unisono.drivers.ingest import (
@@ -104,17 +105,7 @@ class Project:
 
     def check_bindings(self) -> None:
         """Raises InputError if unisono.toml binds data to something that is not defined."""
-        for section, bound, known in (
-            ("events", self.config.events, self.definitions.sources),
-            ("requests", self.config.requests, self.definitions.predictors),
-            ("engines", self.config.engines, self.definitions.predictors),
-        ):
-            for name in bound:
-                if name not in known:
-                    raise InputError(
-                        f"{self.root / 'unisono.toml'}: [{section}] {quoted(name)} is not defined; "
-                        f"allowed: {listing(known)}; {did_you_mean(name, known)}"
-                    )
+        check_bindings(self.root, self.config, self.definitions)
 
     def events(self, predictor: str) -> Mapping[str, pl.DataFrame]:
         """The events of a predictor's sources, from their files. Raises InputError if a source has no file."""
@@ -125,12 +116,7 @@ class Project:
 
     def event_file(self, source: str) -> Path:
         """The file with a source's events. Raises InputError if unisono.toml names none."""
-        if source not in self.config.events:
-            raise InputError(
-                f"source {source} has no file; allowed: one a source; "
-                f'add `{source} = "data/{source}.parquet"` to [events] in {self.root / "unisono.toml"}'
-            )
-        return self.root / self.config.events[source]
+        return event_file(self.root, self.config, source)
 
     def requests(self, predictor: str) -> pl.DataFrame:
         """A predictor's requests from their file."""
@@ -138,12 +124,7 @@ class Project:
 
     def request_file(self, predictor: str) -> Path:
         """The file with a predictor's requests. Raises InputError if unisono.toml names none."""
-        if predictor not in self.config.requests:
-            raise InputError(
-                f"predictor {predictor} has no file of requests; allowed: one a predictor, or a frame; "
-                f'add `{predictor} = "data/requests.parquet"` to [requests] in {self.root / "unisono.toml"}'
-            )
-        return self.root / self.config.requests[predictor]
+        return request_file(self.root, self.config, predictor)
 
     def _asked(self, predictor: str, requests: object | None) -> pl.DataFrame:
         if requests is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from unisono.drivers.bindings import check_bindings
 from unisono.drivers.config import read_config
 from unisono.drivers.cores import usable_cores
 from unisono.drivers.online.plan import OnlinePlan, plan_of
@@ -25,8 +26,7 @@ from unisono.drivers.serving.workers.keeper import Keeper, Terms
 from unisono.drivers.serving.workers.messages import Predictor
 from unisono.drivers.serving.workers.reports import Event, Report, no_report
 from unisono.drivers.serving.workers.watching import Shapes, Watcher
-from unisono.spec.errors import InputError, StoreError
-from unisono.spec.wording import did_you_mean, listing, quoted
+from unisono.spec.errors import StoreError
 
 if TYPE_CHECKING:
     from unisono.drivers.project import Project
@@ -75,7 +75,7 @@ def serve(project: Project, wishes: Wishes, *, announce: Callable[[str], None], 
     if settings.grpc.port is not None:
         check_installed()
     plans = {name: plan_of(project.ready(name)) for name in project.definitions.predictors}
-    _check(project, settings, plans)
+    tls_of(settings.http, project.root)  # half a certificate is told before any worker starts
     watcher = watcher_of(project, plans, report)
     terms = Terms(
         root=project.root,
@@ -84,7 +84,7 @@ def serve(project: Project, wishes: Wishes, *, announce: Callable[[str], None], 
         settings=settings,
         workers=settings.workers.count or usable_cores(),
         is_json=wishes.is_json,
-        reread=lambda: _reread(project, wishes, plans),
+        reread=lambda: _reread(project, wishes),
         shape=shapes,
         tokens=TokenWatch(
             token_file(project.root, project.store_path, settings.tokens.file), settings.tokens, settings.host
@@ -132,21 +132,13 @@ def shapes(settings: Serve) -> Shapes:
     return shape
 
 
-def _reread(project: Project, wishes: Wishes, plans: Mapping[str, OnlinePlan]) -> Serve:
-    settings = wishes.over(read_config(project.root).serve)
-    _check(project, settings, plans)
-    return settings
-
-
-def _check(project: Project, settings: Serve, plans: Mapping[str, OnlinePlan]) -> None:
-    """Raises InputError for a section about nothing or half a certificate, StoreError for one that cannot be used."""
+def _reread(project: Project, wishes: Wishes) -> Serve:
+    """The settings as unisono.toml has them now. Raises InputError, StoreError for what cannot be used."""
+    config = read_config(project.root)
+    check_bindings(project.root, config, project.definitions)
+    settings = wishes.over(config.serve)
     tls_of(settings.http, project.root)
-    for name in settings.models:
-        if name not in plans:
-            raise InputError(
-                f"unisono.toml: [serve.models.{name}]: predictor {quoted(name)} is not defined; "
-                f"allowed: {listing(plans)}; {did_you_mean(name, plans)}"
-            )
+    return settings
 
 
 def _check_states(project: Project, plans: Mapping[str, OnlinePlan], report: Report) -> None:
