@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.harness import ask_process, say
-from benchmarks.report import machine, rewrite, tables
+from benchmarks.report import machine, renew, tables
 from benchmarks.workload import EVENTS, VALUES
 
 README = Path(__file__).parent / "README.md"
@@ -49,7 +49,7 @@ def main() -> None:
         say(f"python -m {' '.join(command)}")
         results.append((command, ask_process(["-m", *command, "--json"])))
     if arguments.events == EVENTS:
-        rewrite(README, machine(), tables(results))
+        renew(README, machine(), tables(results))
     print("\n\n".join(tables(results).values()))
 
 

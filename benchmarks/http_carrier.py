@@ -14,10 +14,12 @@ import uvloop
 
 from benchmarks.http_layer import OWN
 from benchmarks.serving.workload import WIDE
-from unisono.drivers.online.plan import plan_of
+from unisono.drivers.online.plan import OnlinePlan, plan_of
 from unisono.drivers.online.reading import Lookup, StateReader
+from unisono.drivers.online.requests import RequestDecoder
 from unisono.drivers.project import load
 from unisono.drivers.serving.asgi import Application
+from unisono.drivers.serving.calls import Call
 from unisono.drivers.serving.exchange import Reply, Request, Response
 from unisono.drivers.serving.handlers.predict import PredictHandler
 from unisono.drivers.serving.http.server import HttpServer
@@ -29,7 +31,7 @@ from unisono.drivers.serving.refusals import RefusalError, problem
 from unisono.drivers.serving.security.gate import OpenGate
 from unisono.drivers.serving.service import Handler, Service
 from unisono.drivers.serving.service import Path as Parts
-from unisono.drivers.serving.versions.catalogue import Catalogue, OneVersion
+from unisono.drivers.serving.versions.catalogue import Catalogue
 from unisono.drivers.serving.versions.loaded import LoadedVersion
 
 
@@ -45,13 +47,25 @@ class Hello:
         return problem(refusal)
 
 
+class Champion:
+    """The one version that answers."""
+
+    def __init__(self, plan: OnlinePlan, version: LoadedVersion) -> None:
+        self.plan = plan
+        self.decoder = RequestDecoder(plan)
+        self._lane, self._lanes = Lane(plan.name, version), Lanes()
+
+    def submit(self, call: Call) -> None:
+        self._lanes.submit(self._lane, call)
+
+
 def predicting(project: Path) -> Handler:
     """With the project's champion, in this process."""
     opened = load(project)
     plan = plan_of(opened.ready(WIDE))
     lookup = Lookup(StateReader(opened.states(WIDE), plan), plan)
     version = LoadedVersion(opened.scorer(WIDE).of_rows(plan.columns), lookup)
-    catalogue = Catalogue({WIDE: OneVersion(plan, Lane(WIDE, version), Lanes())})
+    catalogue = Catalogue({WIDE: Champion(plan, version)})
     return PredictHandler(catalogue, OpenGate(), NoMeter(), timeout_s=10.0, most_bytes=1 << 20)
 
 

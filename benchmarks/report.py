@@ -58,15 +58,19 @@ def cell(value: object) -> str:
     return str(value)
 
 
-def rewrite(readme: Path, about: str, made: Mapping[str, str]) -> None:
-    """Puts tables between the marks of the file; those of other commands stay.
+def rewrite(page: Path, text: str) -> None:
+    """Puts `text` between the marks of a page."""
+    before, _, rest = page.read_text().partition(BEGIN)
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
+
+
+def renew(page: Path, about: str, made: Mapping[str, str]) -> None:
+    """Puts tables between the marks of a page; those of other commands stay.
 
     about: what stands before them.
     """
-    before, _, rest = readme.read_text().partition(BEGIN)
-    kept, _, after = rest.partition(END)
-    text = "\n\n".join([about, *{**tables_in(kept), **made}.values()])
-    readme.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+    kept = page.read_text().partition(BEGIN)[2].partition(END)[0]
+    rewrite(page, "\n\n".join([about, *{**tables_in(kept), **made}.values()]))
 
 
 def tables_in(text: str) -> dict[str, str]:

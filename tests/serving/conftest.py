@@ -17,6 +17,7 @@ import pytest
 import unisono as un
 from tests.drivers.logs import VIEWS, World, make_world
 from tests.drivers.streams import Adder, ready, write_log
+from tests.serving.one_version import OneVersion
 from tests.serving.running import Server
 from unisono.drivers.online.plan import plan_of
 from unisono.drivers.online.predictor import OnlinePredictor
@@ -30,7 +31,7 @@ from unisono.drivers.serving.readiness import Readiness
 from unisono.drivers.serving.security.gate import OpenGate
 from unisono.drivers.serving.service import Service
 from unisono.drivers.serving.settings import Http
-from unisono.drivers.serving.versions.catalogue import Catalogue, OneVersion
+from unisono.drivers.serving.versions.catalogue import Catalogue
 from unisono.drivers.serving.versions.loaded import LoadedVersion
 from unisono.drivers.stream import StreamRun
 from unisono.store.states import StateStore

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import unisono as un
+from tests.serving.one_version import OneVersion
 from unisono.drivers.online.plan import OnlinePlan
 from unisono.drivers.online.predictor import OnlinePredictor
 from unisono.drivers.online.reading import Known, Lookup, StateReader
@@ -32,7 +33,7 @@ from unisono.drivers.serving.refusals import RefusalError
 from unisono.drivers.serving.repository import Done, Form, ModelState
 from unisono.drivers.serving.security.gate import Gate, OpenGate
 from unisono.drivers.serving.service import Service
-from unisono.drivers.serving.versions.catalogue import Catalogue, OneVersion
+from unisono.drivers.serving.versions.catalogue import Catalogue
 from unisono.drivers.serving.versions.loaded import LoadedVersion
 from unisono.spec.errors import StoreError
 

@@ -130,7 +130,7 @@ class Mounted:
 
     def _do(self, work: Callable[[], None], told: Told) -> None:
         def done(error: Exception | None) -> None:
-            refusal = None if error is None else RefusalError("not_available", str(error), retry_after_s=1.0)
+            refusal = None if error is None else RefusalError("not_done", str(error))
             self._loop.call_soon_threadsafe(told, refusal, b"")
 
         self._thread.do(work, done)

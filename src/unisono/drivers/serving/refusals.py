@@ -21,6 +21,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "no_such_version": (404, "No such version is served"),
     "method_not_allowed": (405, "Another method is allowed here"),
     "request_timeout": (408, "The request did not come whole in time"),
+    "not_done": (409, "This cannot be done as things are"),
     "body_too_large": (413, "The body is too large"),
     "address_too_long": (414, "The address is too long"),
     "unsupported_media_type": (415, "The body's form is not supported"),

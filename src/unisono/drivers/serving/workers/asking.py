@@ -44,7 +44,7 @@ class Asking:
         """The keeper has answered."""
         told = self._waiting.pop(done.number, None)
         if told is not None:
-            told(RefusalError("not_available", done.error, retry_after_s=1.0) if done.error else None, done.answer)
+            told(RefusalError("not_done", done.error) if done.error else None, done.answer)
 
     def give_up(self) -> None:
         """The keeper is gone."""
