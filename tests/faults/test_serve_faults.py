@@ -248,7 +248,7 @@ def test_a_changed_unisono_toml_is_taken_over_on_sighup_and_a_wrong_one_is_not(f
         until(lambda: all(target.send("POST", "/predict/risk", large)[0] == 413 for _ in range(10)))
         write(lambda text: text.replace("[serve.http]", "[serve.http]\nmax_body_bytes = -1"))
         status, answer, _ = target.send("POST", "/admin/reload")
-        assert status == 503
+        assert status == 409
         assert "max_body_bytes" in answer["detail"]
         assert target.send("POST", "/predict/risk", large)[0] == 413
     assert target.send("POST", "/admin/reload")[0] == 200
