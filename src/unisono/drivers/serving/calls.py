@@ -67,6 +67,7 @@ class Call:
     def cancel(self) -> None:
         """Nobody waits for the answer any more."""
         self.is_over = True
+        self.done = _nobody
 
     def answer(self, outcome: Outcome) -> None:
         """Tell the caller what came of it, if that is still wanted and was not done before.
@@ -76,7 +77,12 @@ class Call:
         if self.is_over:
             return
         self.is_over = True
+        done, self.done = self.done, _nobody  # it holds the call: a circle that only the collector would find
         try:
-            self.done(outcome)
+            done(outcome)
         except Exception:
             _LOGGER.exception("%s: an answer could not be given", self.predictor)
+
+
+def _nobody(outcome: Outcome) -> None:
+    """Who is told when nobody waits."""

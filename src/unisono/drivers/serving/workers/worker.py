@@ -21,7 +21,7 @@ import uvloop
 from unisono.drivers.serving.http.sockets import listen
 from unisono.drivers.serving.security.tokens import Token
 from unisono.drivers.serving.settings import Serve
-from unisono.drivers.serving.versions.memory import resident_bytes
+from unisono.drivers.serving.versions.memory import resident_bytes, settle
 from unisono.drivers.serving.versions.routes import Routes
 from unisono.drivers.serving.workers.asking import Asking
 from unisono.drivers.serving.workers.channel import Channel
@@ -138,6 +138,7 @@ class Process:
         """Listen once all first routes are applied; those that cannot be had cost no other."""
         try:
             await asyncio.gather(*applied)
+            settle()
             await worker.start(listen(boot.host, boot.port, is_shared=True))
         except Exception as error:
             self._fail(error)
