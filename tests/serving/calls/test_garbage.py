@@ -9,27 +9,28 @@ from typing import Any
 
 from tests.serving.conftest import service
 from unisono.drivers.online.predictor import OnlinePredictor
+from unisono.drivers.serving.calls import Call
 from unisono.drivers.serving.exchange import Request, Response
 from unisono.drivers.serving.service import Service
 
 ROUNDS = 50
 
 
-def test_requests_leave_no_circles(online: OnlinePredictor, request_row: dict[str, Any]) -> None:
-    found = asyncio.run(left_behind(service(online), json.dumps(request_row).encode()))
-    assert found < ROUNDS  # of the loop, not of each request
-
-
-async def left_behind(served: Service, good: bytes) -> int:
-    """How many objects only the collector finds."""
-    await ask_all(served, good)  # once, so that what is made once is there
-    gc.collect()
+def test_a_call_that_is_over_is_gone_without_the_collector(
+    online: OnlinePredictor, request_row: dict[str, Any]
+) -> None:
+    served, good = service(online), json.dumps(request_row).encode()
     gc.disable()
     try:
-        await ask_all(served, good)
-        return gc.collect()
+        before = calls_in_memory()
+        asyncio.run(ask_all(served, good))
+        assert calls_in_memory() <= before
     finally:
         gc.enable()
+
+
+def calls_in_memory() -> int:
+    return sum(isinstance(one, Call) for one in gc.get_objects())
 
 
 async def ask_all(served: Service, good: bytes) -> None:
