@@ -25,6 +25,8 @@ from unisono.drivers.serving.settings import Calls, Log, Serve, Tokens, Workers
 from unisono.drivers.serving.workers.address import reserve
 from unisono.spec.errors import InputError
 
+pytestmark = pytest.mark.slow  # processes start and end in each
+
 
 def test_all_workers_share_a_port_and_have_their_routes_before_it_is_announced() -> None:
     with kept() as server:
