@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,21 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import unisono as un
+from unisono.drivers.online.plan import OnlinePlan
+from unisono.drivers.online.requests import RequestDecoder
 from unisono.features.places import Place
 from unisono.features.tensors import array_dtype, tensors
 from unisono.models.columns import encode
-from unisono.models.tensors import tensor_of
 
 PLACE = Place("requests").of("image")
 IMAGE = un.Tensor("UInt8", (2, 3))
 WAVE = un.Tensor("Float32", (4,))
+
+
+def alone(value: object, dtype: un.Tensor) -> Any:
+    """The array that a request with this value gives."""
+    plan = OnlinePlan("seen", {"image": dtype, "asked_at": un.Timestamp}, "asked_at", (), ())
+    return RequestDecoder(plan).decode(json.dumps({"image": value}).encode())[0]
 
 
 @given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 5), st.just(2), st.just(3))))
@@ -41,10 +49,10 @@ def test_lists_and_arrays_of_any_whole_numbers_have_one_form(images: Any) -> Non
 @given(st.lists(st.floats(-3e38, 3e38), min_size=4, max_size=4))
 def test_floats_are_rounded_once_and_the_same_in_a_frame_as_alone(numbers: list[float]) -> None:
     column = tensors(pl.Series("image", [numbers]), WAVE, PLACE)
-    alone = tensor_of(numbers, WAVE)
-    assert alone is not None and alone.dtype == np.float32
-    assert (column.to_numpy()[0].view(np.int32) == alone.view(np.int32)).all()
-    assert (alone == np.array([np.float32(one) for one in numbers])).all()
+    single = alone(numbers, WAVE)
+    assert single.dtype == np.float32
+    assert (column.to_numpy()[0].view(np.int32) == single.view(np.int32)).all()
+    assert (single == np.array([np.float32(one) for one in numbers])).all()
 
 
 def test_part_of_a_column_is_that_part() -> None:
@@ -78,14 +86,16 @@ def test_a_row_that_does_not_fit_is_named(name: str) -> None:
     with pytest.raises(un.InputError, match=r'column "image", row 1: .*; allowed: Tensor\(UInt8, \(2, 3\)\)'):
         tensors(pl.Series("image", [GOOD, UNSOUND[name]]), IMAGE, PLACE)
     if UNSOUND[name] is not None:
-        assert tensor_of(UNSOUND[name], IMAGE) is None
+        with pytest.raises(un.InputError):
+            alone(UNSOUND[name], IMAGE)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), 1e39])
 def test_a_number_that_is_not_finite_is_refused(number: float) -> None:
     with pytest.raises(un.InputError, match="finite numbers"):
         tensors(pl.Series("image", [[0.0, 1.0, 2.0, number]]), WAVE, PLACE)
-    assert tensor_of([0.0, 1.0, 2.0, number], WAVE) is None
+    with pytest.raises(un.InputError):
+        alone([0.0, 1.0, 2.0, number], WAVE)
 
 
 @pytest.mark.parametrize("values", [[1.5], ["[[1]]"], [[1, 2]], [[["a", "b", "c"]] * 2], [[[1.0, 2.0, 3.0]] * 2]])
