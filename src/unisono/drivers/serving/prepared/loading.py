@@ -45,11 +45,6 @@ class PreparedScorer(RowScorer):
         self.timings: list[tuple[int, float]] = []
         self.size_bytes = 0
 
-    @property
-    def one_row_s(self) -> float:
-        """Seconds that one row took."""
-        return self.timings[0][1]
-
 
 def load(path: Path, plan: OnlinePlan) -> PreparedScorer:
     """A prepared version in memory, once it has passed its golden rows and is warm.
