@@ -72,10 +72,10 @@ class HuggingFace:
         Raises ModelError for what torch cannot export, and for tokenizers that are not written in a file.
         """
         with quiet():
-            pair = _pair(model)
+            pair = pair_of(model)
             module = without_masks(frozen(module_of(pair.model)))
-        column = _column(inputs, columns)
-        tokenizer = _tokenizer(pair)
+        column = column_of(inputs, columns)
+        tokenizer = tokenizer_of(pair)
         _refuse_other_ids(pair.tokenizer, tokenizer)
         _refuse_too_long(module, tokenizer)
         examples = [_example(tokenizer)]
@@ -92,7 +92,8 @@ class HuggingFace:
         )
 
 
-def _pair(model: Any) -> Pair:
+def pair_of(model: Any) -> Pair:
+    """A model and its tokenizer, of whatever the importer takes. Raises ModelError."""
     if isinstance(model, str | Path):
         return _opened(Path(model))
     if isinstance(model, tuple):
@@ -127,7 +128,8 @@ def _opened(folder: Path) -> Pair:
         ) from error
 
 
-def _column(inputs: Mapping[str, DType], columns: Sequence[str] | None) -> str:
+def column_of(inputs: Mapping[str, DType], columns: Sequence[str] | None) -> str:
+    """The one text that it reads. Raises ModelError if that is not clear."""
     texts = [name for name, dtype in inputs.items() if dtype == String]
     chosen = texts if columns is None else list(columns)
     if len(chosen) != 1 or chosen[0] not in texts:
@@ -138,8 +140,8 @@ def _column(inputs: Mapping[str, DType], columns: Sequence[str] | None) -> str:
     return chosen[0]
 
 
-def _tokenizer(pair: Pair) -> Tokenizer:
-    """With the file that says all that it does."""
+def tokenizer_of(pair: Pair) -> Tokenizer:
+    """What makes its token ids, with the file that says all that it does."""
     backend = getattr(pair.tokenizer, "backend_tokenizer", None)
     if backend is None or pair.tokenizer.truncation_side != "right":
         seen = "cuts texts off at the left" if backend else "has no tokenizer.json"

@@ -7,9 +7,6 @@ from typing import Any
 from unisono.models.importers.base import comes_from
 from unisono.spec.errors import ModelError
 
-EMBEDDING = "embedding"
-SCORES = "scores"
-
 
 def module_of(model: Any) -> Any:
     """A model as such a module; what is no model of transformers' is one already.
@@ -24,10 +21,11 @@ def module_of(model: Any) -> Any:
         )
     if not _is_pretrained(model):
         return model
-    kind = _kinds()
+    from unisono.models.importers import huggingface_heads as heads
+
     if not type(model).__name__.endswith("ForSequenceClassification"):
-        return kind["embedding"](model)
-    return kind["scores" if _has_many_labels(model) else "logits"](model)
+        return heads.Embedding(model)
+    return heads.Scores(model) if _has_many_labels(model) else heads.Logits(model)
 
 
 def without_masks(module: Any) -> Any:
@@ -54,28 +52,3 @@ def _is_pretrained(model: Any) -> bool:
 
 def _has_many_labels(model: Any) -> bool:
     return bool(model.config.problem_type == "multi_label_classification")
-
-
-def _kinds() -> dict[str, Any]:
-    """Classes of modules, made where torch is wanted."""
-    import torch
-
-    class Inner(torch.nn.Module):
-        def __init__(self, model: Any) -> None:
-            super().__init__()
-            self.model = model
-
-    class Logits(Inner):
-        def forward(self, ids: Any) -> Any:
-            return self.model(input_ids=ids).logits
-
-    class Scores(Inner):
-        def forward(self, ids: Any) -> Any:
-            return {SCORES: self.model(input_ids=ids).logits.sigmoid()}
-
-    class Embedding(Inner):
-        def forward(self, ids: Any) -> Any:
-            hidden = self.model(input_ids=ids).last_hidden_state
-            return {EMBEDDING: hidden.mean(dim=1)}
-
-    return {"logits": Logits, "scores": Scores, "embedding": Embedding}

@@ -20,6 +20,7 @@ from unisono.models.importers.base import (
     Answers,
     Block,
     ImportedModel,
+    Tensor,
     comes_from,
     match_columns,
     matrix_of,
@@ -62,9 +63,7 @@ class Torch:
         """
         with quiet():
             module = frozen(model)
-        names = _columns(model, inputs, columns)
-        blocks = _blocks(names, inputs)
-        taken = [_input(block, inputs, _element(module)) for block in blocks]
+        blocks, taken = arguments_of(model, inputs, columns)
         examples = [_example(one) for one in taken]
         meaning = meaning_of(module, _asked(module, examples), getattr(model, "classes_", None))
         return ImportedModel(
@@ -76,6 +75,14 @@ class Torch:
             finite=False,
             answer=lambda frame: _answer(module, frame, blocks, taken, inputs, meaning),
         )
+
+
+def arguments_of(
+    model: Any, inputs: Mapping[str, DType], columns: Sequence[str] | None
+) -> tuple[list[Block], list[Input]]:
+    """What a module takes, one block and one input an argument. Raises ModelError if it does not say, or cannot."""
+    blocks = _blocks(_columns(model, inputs, columns), inputs)
+    return blocks, [_input(block, inputs, _element(model)) for block in blocks]
 
 
 def _columns(model: Any, inputs: Mapping[str, DType], columns: Sequence[str] | None) -> tuple[str, ...]:
@@ -155,18 +162,25 @@ def _answer(
 ) -> Answers:
     import torch
 
-    arrays = [
-        matrix_of(frame, block.columns, inputs).astype(one.cast or one.kind)
-        if block.kind == "matrix"
-        else encode(frame.get_column(block.columns[0]), inputs[block.columns[0]], place="sample")[0]
-        for block, one in zip(blocks, taken, strict=True)
-    ]
+    arrays = arrays_of(frame, blocks, taken, inputs)
 
     def ask_part(start: int, end: int) -> Answers:
         return answers_of(ask(module, [torch.tensor(one[start:end]) for one in arrays]), meaning)
 
+    return in_batches(frame.height, _ROWS, ask_part)
+
+
+def arrays_of(
+    frame: pl.DataFrame, blocks: Sequence[Block], taken: Sequence[Input], inputs: Mapping[str, DType]
+) -> list[Tensor]:
+    """The columns of a frame as a module takes them, one array an argument."""
     with np.errstate(over="ignore"):
-        return in_batches(frame.height, _ROWS, ask_part)
+        return [
+            matrix_of(frame, block.columns, inputs).astype(one.cast or one.kind)
+            if block.kind == "matrix"
+            else encode(frame.get_column(block.columns[0]), inputs[block.columns[0]], place="sample")[0]
+            for block, one in zip(blocks, taken, strict=True)
+        ]
 
 
 def _version() -> str:

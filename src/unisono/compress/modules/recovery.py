@@ -1,0 +1,75 @@
+"""Training after something was taken away: the original teaches, zeros stay."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from unisono.compress.context import Context
+from unisono.compress.modules.model import TorchModel
+from unisono.compress.modules.training import Hooks, Lesson, Training, train
+from unisono.compress.teacher import teacher_scores
+
+
+class Settings(Protocol):
+    """Of a training with a teacher."""
+
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def batch_rows(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def teacher_share(self) -> float: ...
+    @property
+    def temperature(self) -> float: ...
+
+
+def recovered(model: TorchModel, context: Context, settings: Settings, *, what: str = "recovering") -> TorchModel:
+    """A copy of a model, trained on labels and on the scores of the original; weights that are zero stay zero.
+
+    what: it is called in the progress.
+    """
+    data = context.data
+    lesson = Lesson(
+        frame=data.train,
+        targets=data.targets(data.train),
+        taught=teacher_scores(context, "train") if settings.teacher_share > 0 else None,
+    )
+    training = Training(
+        epochs=settings.epochs,
+        batch_rows=settings.batch_rows,
+        learning_rate=settings.learning_rate,
+        teacher_share=settings.teacher_share,
+        temperature=settings.temperature,
+    )
+    hooks = Hooks(after_step=keep_zeros(model.module))
+    return train(model, lesson, context, training, hooks=hooks, what=what)
+
+
+def keep_zeros(module: nn.Module) -> ZeroKeeper:
+    """What sets the weights of matrices that are zero now back to zero, in this module or in a copy of it."""
+    return ZeroKeeper({name: one == 0 for name, one in module.named_parameters() if one.ndim > 1 and (one == 0).any()})
+
+
+class ZeroKeeper:
+    """Sets some weights back to zero.
+
+    masks: name of a parameter -> where it is zero.
+    """
+
+    __slots__ = ("_masks",)
+
+    def __init__(self, masks: dict[str, torch.Tensor]) -> None:
+        self._masks = masks
+
+    def __call__(self, module: nn.Module) -> None:
+        if not self._masks:
+            return
+        parameters = dict(module.named_parameters())
+        with torch.no_grad():
+            for name, mask in self._masks.items():
+                parameters[name].masked_fill_(mask, 0.0)
