@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ class Case:
 
     subject: as a recipe begins with it; it has learnt what the rows say, more or less.
     data:    some 800 rows to learn from, 200 to choose by, 200 to judge by.
-    context: of a step.
+    context: of a step; its cache is shared by the tests of a session.
     """
 
     subject: Subject
@@ -35,8 +36,9 @@ class Case:
     context: Context
 
     def applied(self, step: Step) -> Subject:
-        """The model after a step."""
-        return step.apply(self.subject, self.context)
+        """The model after a step, in a stage of its own."""
+        stage = Path(mkdtemp(dir=self.context.stage))
+        return step.apply(self.subject, replace(self.context, stage=stage))
 
 
 def case_of(folder: Path, subject: Subject, data: Data) -> Case:
@@ -63,13 +65,16 @@ def data_of(frame: pl.DataFrame, inputs: Mapping[str, DType], classes: tuple[Any
 
 def trained(subject: Subject, data: Data, folder: Path, *, epochs: int, rate: float) -> Subject:
     """The model after it has learnt from the rows."""
+    import torch
+
     from unisono.compress.modules.recover import Recover
 
+    torch.set_num_threads(1)  # two would wait for each other, with so little to do
     step = Recover(epochs=epochs, learning_rate=rate, teacher_share=0.0)
     return step.apply(subject, case_of(folder, subject, data).context)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def numbers(tmp_path_factory: pytest.TempPathFactory) -> Case:
     """A module of three linear layers on four numbers."""
     import torch
@@ -98,7 +103,7 @@ def number_rows() -> pl.DataFrame:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Case:
     """A small convolutional network: where in an image is the bright spot?"""
     import torch
@@ -127,7 +132,7 @@ def image_rows(side: int) -> pl.DataFrame:
     return pl.DataFrame({"image": pl.Series(pixels), "side": bright, "label": labels})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def texts(tmp_path_factory: pytest.TempPathFactory) -> Case:
     """A BERT of two layers: is a sentence kind?"""
     import torch
@@ -161,7 +166,7 @@ def text_rows() -> pl.DataFrame:
     return pl.DataFrame({"text": texts, "side": sides, "label": labels})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def trees(tmp_path_factory: pytest.TempPathFactory) -> Case:
     """A LightGBM classifier of 60 trees on the same numbers as `numbers`."""
     import lightgbm
