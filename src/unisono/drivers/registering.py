@@ -14,6 +14,7 @@ from unisono.drivers.lineage import lineage_json, lineage_of
 from unisono.drivers.predictors import ReadyPredictor
 from unisono.models import (
     GoldenRows,
+    ImportedModel,
     Passport,
     PredictorGraph,
     Session,
@@ -98,13 +99,53 @@ def register(
     _check_key(terms.key)
     progress("importing", 0, None)
     imported = import_model(model, inputs=ready.inputs, columns=terms.columns)
+    draft = draft_of(ready, imported, sample, terms=terms, given=given, folder=folder, progress=progress)
+    progress("keeping", 0, None)
+    return keep(draft, registry, terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A version that is verified and not kept yet.
+
+    predictor:    whose it is.
+    files:        of its artifact.
+    graph:        its graph.
+    verification: how near that is to the fitted model.
+    passport:     what is promised of other machines.
+    metrics:      how good it is on the rows of the sample whose truth is known.
+    """
+
+    predictor: str
+    files: Mapping[str, bytes] = field(repr=False)
+    graph: PredictorGraph
+    verification: Verification
+    passport: Passport
+    metrics: MetricsJson
+
+    @property
+    def artifact(self) -> Artifact:
+        """Without a signature."""
+        return make_artifact(self.predictor, self.files)
+
+
+def draft_of(
+    ready: ReadyPredictor,
+    imported: ImportedModel,
+    sample: pl.DataFrame,
+    *,
+    terms: Terms = USUAL,
+    given: dict[str, float] | None = None,
+    folder: Path | None = None,
+    progress: Progress = no_progress,
+) -> Draft:
+    """A version of a model that is imported already. Raises ModelError if it does not verify."""
     graph = build_graph(ready.spec, ready.transforms, imported, ready.feature_names)
     progress("verifying", 0, None)
     verified = verify_with_edges(graph, imported, sample, transforms=ready.transforms, bound=terms.bound)
     golden = _golden(graph, sample, verified.edges)
     passport = make_passport(verified.verification, golden_rows=golden.rows)
-    metrics = _metrics(ready, graph, sample, given)
-    progress("keeping", 0, None)
+    metrics = _metrics(ready, graph, sample, given or {})
     files = {
         **imported.extras,
         "spec.json": to_json(ready.spec, ready.graphs),
@@ -114,12 +155,17 @@ def register(
         "metrics.json": metrics_json(metrics),
         "lineage.json": lineage_json(lineage_of(ready, sample, library=imported.library, folder=folder)),
     }
-    artifact = _signed(make_artifact(ready.name, files), terms.key)
+    return Draft(ready.name, files, graph, verified.verification, passport, metrics)
+
+
+def keep(draft: Draft, registry: Registry, terms: Terms) -> Registered:
+    """The draft as a version, signed if the terms have a key, with their alias."""
+    artifact = _signed(draft.artifact, terms.key)
     version = registry.add(artifact, by=terms.by, why=terms.why)
     if terms.alias is not None:
         registry.promote(version, alias=terms.alias, by=terms.by, why=terms.why)
     signed_by = tuple(one.fingerprint for one in artifact.signatures)
-    return Registered(version, terms.alias, verified.verification, passport, metrics, signed_by)
+    return Registered(version, terms.alias, draft.verification, draft.passport, draft.metrics, signed_by)
 
 
 def _golden(graph: PredictorGraph, sample: pl.DataFrame, edges: pl.DataFrame) -> GoldenRows:

@@ -14,18 +14,19 @@ GOLDEN = "golden.json"
 PASSPORT = "passport.json"
 METRICS = "metrics.json"
 LINEAGE = "lineage.json"
+COMPRESSION = "compression.json"
 TOKENIZER = "tokenizer/"
 
 REQUIRED = (SPEC, GRAPH, GOLDEN, PASSPORT)
 MANIFEST = "manifest.json"
 SIGNATURES = "signatures.json"
 
-ALLOWED = (SPEC, GRAPH, GOLDEN, PASSPORT, METRICS, LINEAGE, f"{TOKENIZER}NAME.json")
+ALLOWED = (SPEC, GRAPH, GOLDEN, PASSPORT, METRICS, LINEAGE, COMPRESSION, f"{TOKENIZER}NAME.json")
 """Where NAME is one of letters, digits and `_.-`."""
 
 _TOKENIZER_FILE = re.compile(re.escape(TOKENIZER) + r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.json")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])\.", re.IGNORECASE)
-_NOTES = (PASSPORT, METRICS, LINEAGE, MANIFEST, SIGNATURES)
+_NOTES = (PASSPORT, METRICS, LINEAGE, COMPRESSION, MANIFEST, SIGNATURES)
 
 
 def most_bytes(name: str, limits: Limits) -> int:
