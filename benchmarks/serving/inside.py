@@ -28,16 +28,20 @@ REQUESTS = 20_000  # of a size
 PROFILED = 40  # lines
 
 
-class Sink:
+class Sink(asyncio.Transport):
     """A transport that counts what is written, and throws it away."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.answers = 0
         self.last = b""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         self.answers += 1
-        self.last = data
+        self.last = bytes(data)
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
 
     def is_closing(self) -> bool:
         return False

@@ -21,6 +21,9 @@ class Wire(asyncio.Transport):
         assert not self.is_closed
         self.written += data
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
     def can_write_eof(self) -> bool:
         return True
 

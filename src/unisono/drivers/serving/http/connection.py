@@ -8,6 +8,8 @@ from collections import deque
 from time import perf_counter
 from typing import Final, cast
 
+import msgspec
+
 from unisono.drivers.serving.exchange import Cancel, Request, Response
 from unisono.drivers.serving.http.connections import Connections
 from unisono.drivers.serving.http.reader import BODY, NOTHING, STEP_BYTES, Reader
@@ -22,22 +24,20 @@ LINGER_BYTES: Final = 4 << 20
 nobody has read takes the answer with it."""
 
 
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """A request that was read, and the response to it once it is there.
 
     connection: whose.
-    is_head:    whether only the head of the response is sent.
     ending:     of the response's head: whether the connection is kept.
+    is_head:    whether only the head of the response is sent.
+    cancel:     takes the request back while there is no response.
     """
 
-    __slots__ = ("_connection", "cancel", "ending", "is_head", "response")
-
-    def __init__(self, connection: Connection, ending: bytes, *, is_head: bool) -> None:
-        self._connection = connection
-        self.ending = ending
-        self.is_head = is_head
-        self.response: Response | None = None
-        self.cancel: Cancel | None = None
+    connection: Connection
+    ending: bytes
+    is_head: bool = False
+    response: Response | None = None
+    cancel: Cancel | None = None
 
     def reply(self, response: Response) -> None:
         """Take the response."""
@@ -46,7 +46,7 @@ class Exchange:
             return
         self.response = response
         self.cancel = None
-        self._connection.answered(self)
+        self.connection.answered(self)
 
 
 class Connection(asyncio.Protocol):
@@ -102,6 +102,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client is there."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are none by name
+        if not self._is_encrypted:  # what is below a limit uvloop writes once it has read all that is ready
+            self._transport.set_write_buffer_limits(high=0)
         if self._owner.add(self):
             return
         self._is_deaf = True
@@ -184,7 +186,7 @@ class Connection(asyncio.Protocol):
         """A request is whole."""
         is_kept = is_kept and not self._owner.is_leaving
         ending = (KEEPS if version == "1.1" else KEEPS_OLD) if is_kept else CLOSES
-        exchange = Exchange(self, ending, is_head=request.method == "HEAD")
+        exchange = Exchange(self, ending, request.method == "HEAD")
         self._waiting.append(exchange)
         if not is_kept:
             self._is_deaf = self._reader.is_over = True
@@ -207,8 +209,7 @@ class Connection(asyncio.Protocol):
     def _refuse(self, refusal: RefusalError) -> None:
         """Answer what is no request, after all that was asked before it; then be deaf."""
         self._owner.counts.refused += 1
-        exchange = Exchange(self, CLOSES, is_head=False)
-        exchange.response = problem(refusal)
+        exchange = Exchange(self, CLOSES, response=problem(refusal))
         self._is_deaf = self._is_refused = True
         self._rest = b""
         self._waiting.append(exchange)
