@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -132,7 +133,7 @@ def test_what_was_looked_up_together_is_written_down_call_by_call(tmp_path: Path
         np.concatenate([one.features for one in parts]),
         parts[0].position,
     )
-    rows = written(tmp_path / "together", replace(apart, together=together))
+    rows = written(tmp_path / "together", msgspec.structs.replace(apart, together=together))
     assert rows.get_column("position").to_list() == [1000] * 4
     assert rows.get_column("served.request_id").to_list() == ["a", "b", "b", ""]
     assert rows.drop("position").equals(written(tmp_path / "apart", apart).drop("position"))
@@ -154,7 +155,7 @@ def test_rows_that_the_model_failed_on_have_no_answer_to_write_down(tmp_path: Pa
 
 
 def test_a_version_with_other_outputs_is_in_a_file_of_its_own_and_in_the_same_frame(tmp_path: Path) -> None:
-    other = replace(answered([1], version="v2"), outputs={"chance": np.array([0.5])})
+    other = msgspec.structs.replace(answered([1], version="v2"), outputs={"chance": np.array([0.5])})
     rows = written(tmp_path, answered([0]), other)
     assert len(files(tmp_path)) == 2
     assert rows.sort("position").get_column("prediction.chance").to_list() == [None, 0.5]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from time import perf_counter
 
+import msgspec
 import numpy as np
 
 from unisono.drivers.online.reading import Known
@@ -27,8 +27,7 @@ def joined(each: Sequence[Known]) -> Known:
     return Known(rows, times, np.concatenate([one.features for one in each]), each[0].position)
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(msgspec.Struct, eq=False):
     """Calls that run together.
 
     answers: the version that answers.
@@ -46,12 +45,12 @@ class Batch:
     answers: Answers
     asked: list[Call]
     shadow: bool = False
-    calls: list[Call] = field(default_factory=list)
-    known: list[Known] = field(default_factory=list)
+    calls: list[Call] = []
+    known: list[Known] = []
     together: Known | None = None
-    refused: list[tuple[Call, Exception]] = field(default_factory=list)
+    refused: list[tuple[Call, Exception]] = []
     outputs: Outputs | None = None
-    alone: list[Outputs | Exception] = field(default_factory=list)
+    alone: list[Outputs | Exception] = []
     is_stopped: bool = False
     size: int = 0
     model_s: float = 0.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+
+import msgspec
 
 from unisono.drivers.online.reading import Known
 from unisono.drivers.scores import Matrix, Outputs, Row
@@ -16,8 +16,8 @@ STAGES = ("decode", "queue", "features", "model", "encode")
 """What a request's time is spent on, in order."""
 
 
-class Answered(NamedTuple):
-    """What a call is answered. A tuple, since it is made for every call: a frozen dataclass takes three times as long.
+class Answered(msgspec.Struct, frozen=True, gc=False):
+    """What a call is answered.
 
     outputs:  output name -> array with one value, or one array of values, a row.
     version:  id of the version that answered.
@@ -34,8 +34,7 @@ class Answered(NamedTuple):
 Outcome = Answered | Exception
 
 
-@dataclass(slots=True, eq=False)
-class Call:
+class Call(msgspec.Struct, eq=False):  # made in half of a dataclass's time
     """Some rows of one caller for one predictor.
 
     predictor:  whose.
@@ -62,7 +61,7 @@ class Call:
     queued_s: float = 0.0
     request_id: str = ""
     is_over: bool = False
-    spent_s: list[float] = field(default_factory=lambda: [0.0] * len(STAGES))
+    spent_s: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(STAGES))
 
     def cancel(self) -> None:
         """Nobody waits for the answer any more."""
