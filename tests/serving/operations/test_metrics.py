@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
@@ -228,7 +229,7 @@ def ask(handler: MetricsHandler, method: str = "GET", path: str = "/metrics") ->
     async def asked() -> Response:
         answer = asyncio.get_running_loop().create_future()
         handler.handle(
-            Request(method, path, headers={b"accept": b"text/plain"}), path.split("/")[1:], answer.set_result
+            Request(method, path, headers={b"accept": b"text/plain"}), tuple(path.split("/")[1:]), answer.set_result
         )
         response: Response = await answer
         return response

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import lru_cache
 from time import perf_counter
 from typing import Protocol
 
@@ -16,7 +17,7 @@ _LOGGER = logging.getLogger(__name__)
 
 _LONGEST_ID = 100  # of a request: it is written into every log
 
-Path = list[str]
+Path = tuple[str, ...]
 """The parts of a path after its first slash; the first part names the handler."""
 
 
@@ -60,7 +61,7 @@ class Service:
 
         Returns what takes the request back, if it is not answered yet. Raises nothing.
         """
-        path = request.path.split("/")[1:]
+        path = _parts(request.path)
         handler = self._handlers.get(path[0]) if path else None
         if handler is None:
             self._refuse(problem(self._no_such_path(request.path)), request, "other", reply)
@@ -81,6 +82,11 @@ class Service:
     def _no_such_path(self, path: str) -> RefusalError:
         allowed = "; ".join(handler.what for handler in self._handlers.values())
         return RefusalError("no_such_path", f"{path[:100]}: nothing is here; allowed: {allowed}; correct the address")
+
+
+@lru_cache(maxsize=256)  # most requests ask at few addresses
+def _parts(path: str) -> Path:
+    return tuple(path.split("/")[1:])
 
 
 def require(request: Request, *methods: str) -> None:

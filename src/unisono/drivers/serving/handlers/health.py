@@ -23,7 +23,7 @@ class HealthHandler:
 
     def handle(self, request: Request, path: Path, reply: Reply) -> None:
         """Answer at once. Raises RefusalError."""
-        if path[1:] not in (["live"], ["ready"]):
+        if path[1:] not in (("live",), ("ready",)):
             raise RefusalError(
                 "no_such_path", f"{request.path[:100]}: nothing is here; allowed: {self.what}; correct the address"
             )

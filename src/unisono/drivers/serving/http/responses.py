@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -42,6 +43,7 @@ def render(response: Response, ending: bytes, *, is_head: bool) -> bytes:
     return b"%b%d%b%b" % (start, len(body), ending, body)
 
 
+@lru_cache(maxsize=256)  # refusals mostly say the same
 def _start(status: int, headers: Headers) -> bytes:
     lines = [_PLAIN[status]]
     for name, value in headers:

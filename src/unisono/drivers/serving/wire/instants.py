@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@lru_cache(maxsize=16)  # most answers of a batch are of one instant
 def datetime_of(time: int) -> datetime:
     """An instant, which msgspec's encoder writes as RFC 3339.
 

@@ -19,7 +19,7 @@ def encode_one(answered: Answered) -> Response:
         200,
         _ENCODER.encode(
             {
-                "prediction": {name: values[:1].tolist()[0] for name, values in answered.outputs.items()},
+                "prediction": {name: values.tolist()[0] for name, values in answered.outputs.items()},
                 "version": answered.version,
                 "position": answered.position,
                 "time": datetime_of(answered.times[0]),
