@@ -87,6 +87,13 @@ class ChangingPredictor:
 
     def submit(self, call: Call) -> None:
         """Let a call wait for the version that answers it. Raises RefusalError if it cannot be answered in time."""
+        try:
+            self._submit(call)
+        except Exception:
+            call.cancel()  # it lets go of who made it, who holds it: a circle that only the collector would find
+            raise
+
+    def _submit(self, call: Call) -> None:
         slot = self._chosen(call.version, call.rows)
         if slot.lane.answers is not None:
             self._lanes.submit(slot.lane, call)
