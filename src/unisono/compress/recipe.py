@@ -26,7 +26,7 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     test:       share of the rows to judge by.
     split:      a column that says "train", "validation" or "test" of each row, instead of the shares.
     group:      columns; rows that are equal in them stay together, so that no row's twin is judged by. None: all that
-                the model reads.
+                a model may read.
     slices:     columns; each of their values is a slice of the report. Classes always are.
     seed:       of the split and of whatever a step draws.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from unisono.compress.context import Context
 from unisono.compress.kinds import Kind
@@ -14,7 +14,8 @@ from unisono.compress.subject import Subject
 class Recover(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Trains a module on labels and on the scores of the original; weights that are zero stay zero.
 
-    epochs, batch_rows, learning_rate, teacher_share, temperature: see `Training`.
+    epochs, batch_rows, learning_rate, teacher_share, temperature, precision: see `Training`.
+    rows: that are learnt from, drawn by the recipe's seed; None: all.
     """
 
     NAME: ClassVar[str] = "recover"
@@ -27,6 +28,8 @@ class Recover(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
     learning_rate: float = 5e-5
     teacher_share: float = 0.5
     temperature: float = 2.0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    rows: int | None = None
 
     def faults(self) -> Iterator[tuple[str, str, str]]:
         """Of numbers that train nothing."""

@@ -9,7 +9,7 @@ from torch import nn
 
 from unisono.compress.context import Context
 from unisono.compress.modules.model import TorchModel
-from unisono.compress.modules.training import Hooks, Lesson, Training, train
+from unisono.compress.modules.training import Hooks, Lesson, Precision, Training, train
 from unisono.compress.teacher import teacher_scores
 
 
@@ -26,6 +26,10 @@ class Settings(Protocol):
     def teacher_share(self) -> float: ...
     @property
     def temperature(self) -> float: ...
+    @property
+    def precision(self) -> Precision: ...
+    @property
+    def rows(self) -> int | None: ...
 
 
 def recovered(model: TorchModel, context: Context, settings: Settings, *, what: str = "recovering") -> TorchModel:
@@ -34,10 +38,12 @@ def recovered(model: TorchModel, context: Context, settings: Settings, *, what: 
     what: it is called in the progress.
     """
     data = context.data
+    chosen = sampled(data.train.height, settings.rows, context.seed)
+    frame = data.train[chosen]
     lesson = Lesson(
-        frame=data.train,
-        targets=data.targets(data.train),
-        taught=teacher_scores(context, "train") if settings.teacher_share > 0 else None,
+        frame=frame,
+        targets=data.targets(frame),
+        taught=teacher_scores(context, "train")[chosen] if settings.teacher_share > 0 else None,
     )
     training = Training(
         epochs=settings.epochs,
@@ -45,6 +51,7 @@ def recovered(model: TorchModel, context: Context, settings: Settings, *, what: 
         learning_rate=settings.learning_rate,
         teacher_share=settings.teacher_share,
         temperature=settings.temperature,
+        precision=settings.precision,
     )
     hooks = Hooks(after_step=keep_zeros(model.module))
     return train(model, lesson, context, training, hooks=hooks, what=what)

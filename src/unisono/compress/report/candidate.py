@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from unisono.models import PredictorGraph
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A model as it would be deployed.
 
-    graph:      of the predictor, transforms and all.
-    files:      of its artifact, by name.
-    runtime:    what is to run it; None: the quickest that can.
+    graph:         of the predictor, transforms and all.
+    size_bytes:    of its artifact.
     numeric_class: exact or bounded, as measured.
-    parameters: numbers that were learnt, if something knows better than the graph; None: those of the graph.
+    runtime:       what is to run it; None: the quickest that can.
     """
 
     graph: PredictorGraph
-    files: Mapping[str, bytes] = field(repr=False)
-    runtime: str | None
+    size_bytes: int
     numeric_class: str
-    parameters: int | None = None
+    runtime: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from unisono.compress.running.whole import is_whole, whole_graph
 from unisono.models import ImportedModel, PredictorGraph, TracedTransform, build_graph
 from unisono.spec.predictor import Predictor
 from unisono.spec.types import DType
@@ -36,4 +37,6 @@ class Definition(Protocol):
 
 def graph_with(definition: Definition, imported: ImportedModel) -> PredictorGraph:
     """The predictor's one graph with a model in it."""
+    if is_whole(imported):
+        return whole_graph(imported)
     return build_graph(definition.spec, definition.transforms, imported, definition.feature_names)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from unisono.compress.data import Data, sample_of
 from unisono.compress.running.definition import Definition, graph_with
+from unisono.compress.running.graphs import answering
 from unisono.compress.subject import Subject
 from unisono.models import ImportedModel, Verification, import_model, verify_with_edges
 
@@ -13,7 +16,8 @@ _COMPARED_ROWS = 200
 def exported(subject: Subject, definition: Definition, data: Data) -> Subject:
     """The same model as a graph; a graph is one already.
 
-    The graph is compared with the model on validation rows and on rows at the edges, as at a registration.
+    The graph is compared with the model on validation rows and on rows at the edges, as at a registration. From then on
+    it answers for itself.
 
     Raises ModelError if it cannot be exported, or the graph says something else.
     """
@@ -21,7 +25,7 @@ def exported(subject: Subject, definition: Definition, data: Data) -> Subject:
         return subject
     imported = imported_of(subject, definition)
     verification_of(imported, definition, data)
-    return subject.with_graph(imported)
+    return subject.with_graph(replace(imported, answer=answering(imported, definition.inputs)))
 
 
 def imported_of(subject: Subject, definition: Definition) -> ImportedModel:

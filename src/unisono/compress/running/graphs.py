@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from unisono.compress.running.whole import is_whole, whole_answer, whole_graph
 from unisono.models import ImportedModel
 from unisono.models.columns import encode
 from unisono.models.importers.base import Answers, Block, Task, matrix_of
@@ -51,6 +52,8 @@ def _nobody(frame: pl.DataFrame) -> Answers:
 
 def answering(model: ImportedModel, inputs: Mapping[str, DType]) -> Callable[[pl.DataFrame], Answers]:
     """What a model's graph itself says of the rows of a frame. It is opened when it is first asked."""
+    if is_whole(model):
+        return whole_answer(whole_graph(model))
     opened: list[Runner] = []
 
     def answer(frame: pl.DataFrame) -> Answers:

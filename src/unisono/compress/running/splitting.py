@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ def split(
     others = [frame.filter(pl.col(name).is_null()), *([] if unlabelled is None else [unlabelled])]
     carried = [column for column in carries if column in frame.columns]
     kept = list(dict.fromkeys([*reads, *carried, *settings.slices, name]))
-    parts = dict(zip(_PARTS, _parts(known, settings, reads), strict=True))
+    parts = dict(zip(_PARTS, _parts(known, settings, inputs), strict=True))
     _refuse_small(parts)
     chosen = {part: rows.select(kept) for part, rows in parts.items()}
     nameless = pl.concat([_readable(rows, reads) for rows in others])
@@ -83,10 +83,19 @@ def _readable(rows: pl.DataFrame, reads: Sequence[str]) -> pl.DataFrame:
     return rows.select(reads)
 
 
-def _parts(frame: pl.DataFrame, settings: DataSettings, reads: Sequence[str]) -> list[pl.DataFrame]:
+def not_test(frame: pl.DataFrame, settings: DataSettings, inputs: Iterable[str], label: str | None) -> pl.DataFrame:
+    """The rows that a model may be fitted on: all but those that the report will judge by."""
+    name = _label(settings, label)
+    column_of(frame, name, "label")
+    train, validation, _ = _parts(frame.filter(pl.col(name).is_not_null()), settings, inputs)
+    return pl.concat([train, validation])
+
+
+def _parts(frame: pl.DataFrame, settings: DataSettings, inputs: Iterable[str]) -> list[pl.DataFrame]:
     if settings.split is not None:
         return list(_said(frame, settings.split))
-    groups = _groups(frame, reads if settings.group is None else settings.group)
+    known = [column for column in inputs if column in frame.columns]
+    groups = _groups(frame, known if settings.group is None else settings.group)
     count = int(groups.max()) + 1 if len(groups) else 0
     places = np.random.default_rng(settings.seed).permutation(count)[groups] / max(count, 1)
     test, validation = places < settings.test, places < settings.test + settings.validation

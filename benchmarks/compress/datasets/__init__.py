@@ -1,0 +1,1 @@
+"""Data that come inside packages, made into frames once."""

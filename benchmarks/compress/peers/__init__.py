@@ -1,0 +1,1 @@
+"""Other tools on the same work, in environments of their own."""

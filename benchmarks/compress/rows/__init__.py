@@ -1,0 +1,1 @@
+"""One row of the benchmark a file."""
