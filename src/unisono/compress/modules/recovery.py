@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from unisono.compress.context import Context
@@ -55,6 +57,13 @@ def recovered(model: TorchModel, context: Context, settings: Settings, *, what: 
     )
     hooks = Hooks(after_step=keep_zeros(model.module))
     return train(model, lesson, context, training, hooks=hooks, what=what)
+
+
+def sampled(height: int, rows: int | None, seed: int) -> NDArray[np.int64]:
+    """The places of at most so many rows, drawn by a seed, in order; None: of all."""
+    if rows is None or rows >= height:
+        return np.arange(height)
+    return np.sort(np.random.default_rng(seed).choice(height, rows, replace=False))
 
 
 def keep_zeros(module: nn.Module) -> ZeroKeeper:

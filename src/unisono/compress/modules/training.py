@@ -6,6 +6,7 @@ A run that is cut goes on from its last whole epoch.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -40,8 +41,8 @@ class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     weight_decay:  of AdamW (Loshchilov, Hutter 2019), on matrices alone.
     teacher_share: of the teacher's part in the loss, 0 to 1; rows without a label have only that.
     temperature:   that softens a teacher's probabilities.
-    precision:     "bfloat16" multiplies matrices in 16 bits and adds up in 32, which is quicker where the processor knows
-                   how (1.5 times, measured with AVX-512 BF16); weights stay float32.
+    precision:     "bfloat16" multiplies matrices in 16 bits and adds up in 32, which is quicker where the processor
+                   knows how (1.5 times, measured with AVX-512 BF16); weights stay float32.
     """
 
     epochs: int = 3
@@ -59,7 +60,7 @@ class Lesson:
     """What is learnt from.
 
     frame:   the rows.
-    targets: what is right for each, as `Data.targets` says; None: nobody knows.
+    targets: what is right for each, as `Data.targets` says, -1 or NaN where nobody knows; None: nobody knows of any.
     taught:  a teacher's scores, rows x classes; None: there is no teacher.
     """
 
@@ -72,10 +73,12 @@ class Lesson:
 class Hooks:
     """What a step adds to the training.
 
+    watching:   entered with the module that is trained, left when it is done: to see what goes on inside it, say.
     extra_loss: of a batch, added to the loss: (module, batch, scores) -> tensor of one number.
     after_step: called with the module after every step of the optimiser: sets pruned weights back to zero, say.
     """
 
+    watching: Callable[[nn.Module], AbstractContextManager[object]] = nullcontext
     extra_loss: Callable[[nn.Module, Batch, torch.Tensor], torch.Tensor] | None = None
     after_step: Callable[[nn.Module], None] | None = None
 
@@ -111,7 +114,7 @@ def train(
 
     module = deepcopy(model.module)
     trained = model.with_module(module)
-    with deterministic(context.seed):
+    with deterministic(context.seed), hooks.watching(module):
         _Run(trained, lesson, context, settings, hooks, what).go()
     return trained
 
@@ -179,13 +182,19 @@ class _Run:
         return loss
 
     def _parts(self, scores: torch.Tensor, batch: Batch, lesson: Lesson) -> list[torch.Tensor]:
-        share = 0.0 if lesson.taught is None else 1.0 if lesson.targets is None else self._settings.teacher_share
+        targets = _targets(lesson, batch.rows)
+        known = torch.ones(len(scores), dtype=torch.bool) if targets is None else _are_known(targets)
+        share = 0.0 if lesson.taught is None else self._settings.teacher_share
         parts = []
-        if lesson.targets is not None and share < 1:
-            parts.append((1 - share) * label_loss(scores, torch.from_numpy(lesson.targets[batch.rows])))
-        if lesson.taught is not None and share > 0:
+        if targets is not None and share < 1 and bool(known.any()):
+            weight = (1 - share) * float(known.float().mean())
+            parts.append(weight * label_loss(scores[known], targets[known]))
+        if lesson.taught is not None:
             taught = torch.from_numpy(lesson.taught[batch.rows])
-            parts.append(share * teacher_loss(scores, taught, self._settings.temperature))
+            for rows, weight in ((known, share if targets is not None else 1.0), (~known, 1.0)):
+                if weight > 0 and bool(rows.any()):
+                    own = weight * float(rows.float().mean())
+                    parts.append(own * teacher_loss(scores[rows], taught[rows], self._settings.temperature))
         return parts
 
     def _judge(self) -> None:
@@ -225,6 +234,14 @@ class _Run:
         self._random.bit_generator.state = content["random"]
         torch.set_rng_state(content["torch"])
         self._done = content["done"]
+
+
+def _targets(lesson: Lesson, rows: NDArray[np.int64]) -> torch.Tensor | None:
+    return None if lesson.targets is None else torch.from_numpy(lesson.targets[rows])
+
+
+def _are_known(targets: torch.Tensor) -> torch.Tensor:
+    return ~targets.isnan() if targets.is_floating_point() else targets >= 0
 
 
 def _groups(module: nn.Module, decay: float) -> list[dict[str, Any]]:
