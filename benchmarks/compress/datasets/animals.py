@@ -73,6 +73,10 @@ def _frame(images: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> pl.Dat
         }
     )
     place = pl.col("hash") % 100
-    part = pl.when(place < 20).then(pl.lit("test")).when(place < 30).then(pl.lit("validation")).otherwise(pl.lit("train"))
-    agreed = frame.filter(pl.col("animal").n_unique().over("hash") == 1).unique("hash", keep="first", maintain_order=True)
+    part = (
+        pl.when(place < 20).then(pl.lit("test")).when(place < 30).then(pl.lit("validation")).otherwise(pl.lit("train"))
+    )
+    agreed = frame.filter(pl.col("animal").n_unique().over("hash") == 1).unique(
+        "hash", keep="first", maintain_order=True
+    )
     return agreed.with_columns(part=part).drop("hash")

@@ -85,8 +85,12 @@ def _finished(frame: pl.DataFrame) -> pl.DataFrame:
     places = [crc32(one.encode()) % 100 for one in words]
     part = ["test" if place < 20 else "validation" if place < 30 else "train" for place in places]
     sizes = frame["text"].str.len_chars()
-    length = pl.Series(["short" if size < _LENGTHS[0] else "middle" if size < _LENGTHS[1] else "long" for size in sizes])
+    length = pl.Series(
+        ["short" if size < _LENGTHS[0] else "middle" if size < _LENGTHS[1] else "long" for size in sizes]
+    )
     marked = frame.with_columns(words=pl.Series(words), part=pl.Series(part), length=length)
     # Copies of one text are one row; if people were of two minds about it, none.
-    agreed = marked.filter(pl.col("sentiment").n_unique().over("words") == 1).unique("words", keep="first", maintain_order=True)
+    agreed = marked.filter(pl.col("sentiment").n_unique().over("words") == 1).unique(
+        "words", keep="first", maintain_order=True
+    )
     return agreed.filter(pl.col("words") != "").drop("words")
