@@ -41,14 +41,16 @@ def order_faults(steps: Sequence[Step], kind: Kind) -> Iterator[str]:
 
 
 def _wrong_kind(where: str, step: Step, given: Kind, before: Sequence[Step]) -> str:
-    seen = f"after {before[-1].NAME} the model is a {given}" if before else f"the model is a {given}"
+    article = "an" if given == "ensemble" else "a"
+    place = f"after {before[-1].NAME} the model" if before else "the model"
+    seen = f"{place} is {article} {given}"
     return f"{where}: {seen}; allowed: {listing(step.TAKES)}; " + (
         "move it before" if before else "give the fitted model, not its graph, or leave the step out"
     )
 
 
 def _too_late(where: str, step: Step, before: Sequence[Step]) -> Iterator[str]:
-    later = [one for one in before if ORDER[one.STAGE] > ORDER[step.STAGE]]
+    later = [one for one in before if one.STAGE != "recovery" and ORDER[one.STAGE] > ORDER[step.STAGE]]
     if later:
         yield (
             f"{where}: stands after {listing(one.NAME for one in later)}; allowed: before, since {_WHY[step.STAGE]}; "

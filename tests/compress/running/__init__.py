@@ -1,0 +1,1 @@
+"""How recipes are carried out."""
