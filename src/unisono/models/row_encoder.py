@@ -151,7 +151,7 @@ def _taking(
     columns: Sequence[str], dtypes: Mapping[str, DType], rows: Mapping[str, int]
 ) -> Callable[[Row], Sequence[Any]]:
     """What takes the values of some columns out of a row."""
-    take = _getter([rows[name] for name in columns])
+    take = getter([rows[name] for name in columns])
     kinds = [dtypes[name] for name in columns]
     powers = [(place, 10**kind.places) for place, kind in enumerate(kinds) if isinstance(kind, Decimal)]
     if not powers:
@@ -167,7 +167,8 @@ def _taking(
     return take_rounded
 
 
-def _getter(numbers: Sequence[int]) -> Callable[[Row], Sequence[Any]]:
+def getter(numbers: Sequence[int]) -> Callable[[Row], Sequence[Any]]:
+    """What takes the values at some places out of a row."""
     found = places(numbers)
     return itemgetter(found) if isinstance(found, slice) else itemgetter(*numbers)
 

@@ -139,6 +139,14 @@ def test_what_was_looked_up_together_is_written_down_call_by_call(tmp_path: Path
     assert rows.drop("position").equals(written(tmp_path / "apart", apart).drop("position"))
 
 
+def test_numbers_come_back_in_their_order_whether_or_not_one_of_a_block_is_null(tmp_path: Path) -> None:
+    batches = [answered([number], version=f"v{number}") for number in range(7)]  # a version is a block
+    rows = written(tmp_path, *batches)
+    expected = [None if number % 3 == 2 else number / 7 for number in range(7)]
+    assert rows.get_column("weight").to_list() == expected
+    assert rows.get_column("version").to_list() == [f"v{number}" for number in range(7)]
+
+
 def test_without_details_there_are_the_columns_of_predictions_and_no_answer_of_a_shadow(tmp_path: Path) -> None:
     written(tmp_path, answered([0]), answered([1], version="v2", shadow=True))
     rows = read_served(tmp_path / "risk")

@@ -1,7 +1,7 @@
 """Answered rows on their way from a worker to the writer: blocks of bytes, cheap to make.
 
-A row is packed as the tuple that it is: 0.2 us for one of 30 columns, where turning rows into columns takes 1.3 us. The
-writer turns them, where nobody waits.
+Numbers are packed as their bytes, row by row: 0.5 us for 30, and the writer has a matrix at once. What else a row has
+is packed as a tuple; the writer turns such rows into columns, where nobody waits.
 
 A frame is its length and its count of rows (two uint32, little-endian), then the block in msgpack.
 """
@@ -21,6 +21,8 @@ from unisono.drivers.scores import Outputs
 
 HEAD = struct.Struct("<II")
 """Of a frame: bytes of the block, rows in it."""
+NUMBERS = "Float64"
+"""Name of the dtype whose values are packed as bytes."""
 ACK = struct.Struct("<QQ")
 """What the writer says to a worker: how many of its rows are in files, and how many could not be written."""
 
@@ -46,7 +48,8 @@ class Block(msgspec.Struct, array_like=True, frozen=True):
     version:   id of the version that answered.
     shadow:    whether nobody was given these answers.
     at:        microseconds since 1970, UTC: when they were packed, by the worker's clock.
-    rows:      the requests; see `scores.Row`; a Tensor as its bytes.
+    numbers:   float64, rows x Float64 columns; empty if there are none, or one of the values is null.
+    rows:      what else the requests have, or all that they have; see `scores.Row`; a Tensor as its bytes.
     positions: int64 of each row: the place in the log that was known.
     features:  float64, rows x features, null by its payload.
     outputs:   name -> values.
@@ -58,6 +61,7 @@ class Block(msgspec.Struct, array_like=True, frozen=True):
     version: str
     shadow: bool
     at: int
+    numbers: bytes
     rows: list[Any]
     positions: bytes
     features: bytes

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any
 
 import msgspec
 import numpy as np
 import polars as pl
 
-from unisono.drivers.serving.operations.blocks import Block, unpacked
+from unisono.drivers.serving.operations.blocks import NUMBERS, Block, unpacked
 from unisono.features.canonical import decimals
 from unisono.kernel.codec import NULL_INT
 from unisono.models.tensors import ELEMENTS
@@ -40,7 +40,7 @@ def _frame(blocks: Sequence[Block]) -> pl.DataFrame:
     features = np.frombuffer(b"".join([block.features for block in blocks]), "<f8")
     columns = {name: parse_dtype(dtype) for name, dtype in msgspec.msgpack.decode(blocks[0].columns).items()}
     rows = prediction_rows(
-        request_frame(columns, list(chain.from_iterable(block.rows for block in blocks))),
+        pl.concat([_requests(columns, list(alike)) for _, alike in groupby(blocks, lambda block: not block.numbers)]),
         positions=np.frombuffer(b"".join([block.positions for block in blocks]), "<i8"),
         version=_spread([block.version for block in blocks], counts),
         features=features.reshape(sum(counts), -1),
@@ -56,23 +56,30 @@ def _frame(blocks: Sequence[Block]) -> pl.DataFrame:
     )
 
 
+def _requests(columns: Mapping[str, DType], blocks: Sequence[Block]) -> pl.DataFrame:
+    """The requests of blocks that all have numbers, or all none."""
+    rows = list(chain.from_iterable(block.rows for block in blocks))
+    return request_frame(columns, rows, b"".join([block.numbers for block in blocks]))
+
+
 def _spread(values: Sequence[Any], counts: Sequence[int]) -> list[Any]:
     """A value a block as a value a row."""
     return [value for value, count in zip(values, counts, strict=True) for _ in range(count)]
 
 
-def request_frame(columns: Mapping[str, DType], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
+def request_frame(columns: Mapping[str, DType], rows: Sequence[Sequence[Any]], numbers: bytes = b"") -> pl.DataFrame:
     """Requests as blocks have them, as columns in their one form.
 
-    columns: in the order of the rows' values.
+    columns:       in the order of the rows' values.
+    numbers, rows: see `Block`.
     """
-    values = zip(*rows, strict=True)
-    return pl.DataFrame(
-        [
-            _MAKERS.get(dtype.name, _plain)(name, dtype, column)
-            for (name, dtype), column in zip(columns.items(), values, strict=True)
-        ]
-    )
+    apart = [name for name, dtype in columns.items() if dtype.name == NUMBERS] if numbers else []
+    matrix = np.frombuffer(numbers, "<f8").reshape(-1, len(apart)) if apart else np.empty((0, 0))
+    found = {name: pl.Series(name, column) for name, column in zip(apart, np.ascontiguousarray(matrix.T), strict=True)}
+    others = ((name, dtype) for name, dtype in columns.items() if name not in found)
+    for (name, dtype), column in zip(others, zip(*rows, strict=True), strict=True):
+        found[name] = _MAKERS.get(dtype.name, _plain)(name, dtype, column)
+    return pl.DataFrame([found[name] for name in columns])
 
 
 def _plain(name: str, dtype: DType, values: Sequence[Any]) -> pl.Series:
