@@ -70,15 +70,16 @@ class Part:
     """Lanes and catalogue of a worker.
 
     budget:      bytes that the process may have.
+    model_s:     after which a model hangs.
     other_bytes: what it has besides versions.
     """
 
-    def __init__(self, library: Library, *, budget: int = 10_000) -> None:
+    def __init__(self, library: Library, *, budget: int = 10_000, model_s: float = PATIENCE_S) -> None:
         self.library = library
         self.seen = Seen()
         self.other_bytes = 0
         self.of_versions: Callable[[], int] = lambda: 0
-        self.lanes = Lanes(Bounds(wait_s=60.0), [self.seen])
+        self.lanes = Lanes(Bounds(wait_s=60.0, model_s=model_s), [self.seen])
         self.catalogue = ChangingCatalogue(
             map(plan_of, NAMES), self.lanes, library, budget_bytes=budget, resident=self.resident
         )

@@ -37,6 +37,24 @@ async def test_a_new_champion_is_loaded_first_and_the_old_one_answers_until_then
 
 
 @in_loop
+async def test_who_hangs_is_not_ready_until_it_answers_again(library: Library) -> None:
+    part = Part(library, model_s=0.1)
+    await part.route("risk", "one")
+    await part.route("late", "one")
+    hanging, lane = library.given["risk-one"], part.lane("risk")
+    hanging.gate = threading.Event()
+    lane.pace.is_quick = False  # so that it has a thread
+    given_up = await part.ask("risk")
+    assert isinstance(given_up, RefusalError) and given_up.code == "deadline_exceeded"
+    reasons = part.catalogue.reasons()
+    assert (reasons["risk"], reasons["late"]) == ("risk: its model hangs", "")
+    assert {one.name: one.state for one in part.catalogue.states()}["risk"] == "UNAVAILABLE"
+    hanging.gate.set()
+    await until(lambda: part.catalogue.reasons()["risk"] == "")
+    assert version(await part.ask("risk")) == "one"
+
+
+@in_loop
 async def test_calls_in_the_lane_of_the_old_version_finish_there_and_then_it_leaves(library: Library) -> None:
     part = Part(library)
     await part.route("risk", "one")
