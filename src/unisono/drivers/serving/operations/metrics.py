@@ -86,8 +86,10 @@ class RequestCounter:
         np.add.at(self._numbers, where, 1.0)
         records = (where // _WIDTH * _WIDTH)[:, None]
         buckets = records + _SECONDS + _STAGES * (len(BOUNDS_S) + 1) + _BOUNDS_S.searchsorted(took_s)
-        np.add.at(self._numbers, buckets, took_s != 0.0)  # a stage that never was is not one that took no time
-        np.add.at(self._numbers, records + _SECONDS_SUM + _STAGES, took_s)
+        was = took_s != 0.0  # a stage that never was is not one that took no time
+        # Flat, and floats to floats: anything else takes numpy ten times as long.
+        np.add.at(self._numbers, buckets.ravel(), was.astype(np.float64).ravel())
+        np.add.at(self._numbers, (records + _SECONDS_SUM + _STAGES).ravel(), took_s.ravel())
 
 
 class BatchCounter:
