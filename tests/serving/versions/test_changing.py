@@ -9,7 +9,7 @@ import weakref
 import pytest
 
 import unisono as un
-from tests.serving.calls.fakes import in_loop, until
+from tests.serving.calls.fakes import call_of, in_loop, until
 from tests.serving.versions.library import Library, Part
 from unisono.drivers.serving.calls import Answered, Outcome
 from unisono.drivers.serving.refusals import RefusalError
@@ -165,6 +165,15 @@ async def test_a_caller_may_name_a_version_or_an_alias(library: Library) -> None
     assert refused.value.code == "no_such_version"
     with pytest.raises(RefusalError, match="rusk: no such predictor is served"):
         part.ask("rusk")
+
+
+@in_loop
+async def test_a_call_that_is_refused_holds_nobody(library: Library) -> None:
+    answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    call = call_of(1.0, done=answer.set_result)
+    with pytest.raises(RefusalError):
+        Part(library).catalogue.predictor("risk").submit(call)
+    assert call.is_over and call.done != answer.set_result
 
 
 @in_loop
