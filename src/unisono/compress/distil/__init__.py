@@ -1,0 +1,1 @@
+"""Distillation: a teacher of any kind, a student of any kind; labels and the teacher's answers are learnt together."""
