@@ -7,7 +7,7 @@ for the rest skl2onnx is asked. Whatever comes out is judged by the fitted model
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -24,9 +24,12 @@ from unisono.models.importers.base import (
     not_fitted,
     refuse_other_dtypes,
 )
+from unisono.models.importers.huggingface import column_of
 from unisono.models.importers.sklearn_estimators import emit_estimator, is_of_trees
 from unisono.models.importers.sklearn_steps import emit_transformer, places_read
 from unisono.models.importers.sklearn_table import Column, Table
+from unisono.models.importers.sklearn_text import Words, counted_columns, texts_of, words_by_column
+from unisono.models.tokenizer_files import files_of
 from unisono.spec.types import DType
 
 _MATRIX = "matrix"
@@ -49,12 +52,13 @@ class Sklearn:
         names = _columns(model, inputs, columns)
         read = _read(model, names)
         texts = [name for name in read if inputs[name].name == "String"]
+        words = words_by_column(model, names)
         numbers = tuple(name for name in read if name not in texts)
         refuse_other_dtypes(numbers, inputs, NUMBERS)
-        blocks = ([Block(_MATRIX, numbers)] if numbers else []) + [_text_block(name) for name in texts]
+        blocks = ([Block(_MATRIX, numbers)] if numbers else []) + [_text_block(name, words) for name in texts]
         emit = Emitter()
         *steps, estimator = _flat(model)
-        table = _inputs_table(names, numbers)
+        table = _inputs_table(names, numbers, words)
         for step in steps:
             table = emit_transformer(emit, step, table)
         meaning = emit_estimator(emit, estimator, table)
@@ -66,6 +70,7 @@ class Sklearn:
             library=f"scikit-learn {_version()}",
             finite=is_of_trees(estimator),
             answer=lambda frame: meaning.answers(model, _frame(model, frame, names, read, inputs)),
+            extras=_files(words),
         )
 
 
@@ -73,10 +78,17 @@ def _columns(model: Any, inputs: Mapping[str, DType], columns: Sequence[str] | N
     known = getattr(model, "feature_names_in_", None)
     if known is not None:
         return match_columns([str(name) for name in known], inputs, columns)
+    if _reads_one_text(model):
+        return (column_of(inputs, columns),)
     count = getattr(model, "n_features_in_", None)
     if count is None:
         raise not_fitted(model)
     return match_columns([f"x{place}" for place in range(count)], inputs, columns)
+
+
+def _reads_one_text(model: Any) -> bool:
+    """Whether it was fitted on a list of texts, and not on a frame."""
+    return not hasattr(model, "n_features_in_") and bool(counted_columns(model, ["text"]))
 
 
 def _flat(model: Any) -> list[Any]:
@@ -93,30 +105,40 @@ def _read(model: Any, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for place, name in enumerate(names) if place in places)
 
 
-def _text_block(name: str) -> Block:
-    return Block(f"text.{name}", (name,), kind="text")
+def _text_block(name: str, words: Mapping[str, Words]) -> Block:
+    kind: Literal["tokens", "text"] = "tokens" if name in words else "text"
+    return Block(f"{kind}.{name}", (name,), kind=kind)
+
+
+def _files(words: Mapping[str, Words]) -> dict[str, bytes]:
+    return {name: content for column, one in words.items() for name, content in files_of(column, one.tokenizer).items()}
 
 
 def _input(block: Block) -> Any:
-    return (
-        value(block.name, object, "N")
-        if block.kind == "text"
-        else value(block.name, np.float64, "N", len(block.columns))
-    )
+    if block.kind == "tokens":
+        return value(block.name, np.int64, "N", "T")
+    if block.kind == "text":
+        return value(block.name, object, "N")
+    return value(block.name, np.float64, "N", len(block.columns))
 
 
-def _inputs_table(names: Sequence[str], numbers: Sequence[str]) -> Table:
+def _inputs_table(names: Sequence[str], numbers: Sequence[str], words: Mapping[str, Words]) -> Table:
     made = {name: Column(_MATRIX, place, len(numbers)) for place, name in enumerate(numbers)}
-    return Table(tuple(made.get(name) or Column(_text_block(name).name) for name in names))
+    return Table(
+        tuple(made.get(name) or Column(_text_block(name, words).name, words=words.get(name)) for name in names)
+    )
 
 
 def _frame(
     model: Any, frame: pl.DataFrame, names: Sequence[str], read: Sequence[str], inputs: Mapping[str, DType]
 ) -> Any:
-    """A frame as the model takes it: float64, NaN for null; 0 in columns that it drops."""
+    """A frame as the model takes it: float64, NaN for null; 0 in columns that it drops; or a list of texts."""
+    if _reads_one_text(model):
+        return texts_of(frame.get_column(names[0]))
     numbers = [name for name in read if inputs[name].name != "String"]
     matrix = matrix_of(frame, numbers, inputs)
     columns = {name: pl.Series(matrix[:, place]) for place, name in enumerate(numbers)}
+    columns |= {name: frame.get_column(name).fill_null("") for name in counted_columns(model, names)}
     columns |= {name: _texts(model, frame.get_column(name)) for name in read if name not in columns}
     columns |= {name: pl.zeros(frame.height, pl.Float64, eager=True) for name in names if name not in columns}
     known = getattr(model, "feature_names_in_", None)

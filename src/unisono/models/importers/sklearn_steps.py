@@ -13,6 +13,7 @@ from unisono.models.emit import Emitter
 from unisono.models.exponential import sum_in_order
 from unisono.models.importers.sklearn_fallback import emit_by_skl2onnx
 from unisono.models.importers.sklearn_table import Column, Table, side_by_side, table_of
+from unisono.models.importers.sklearn_text import KINDS, emit_counts, emit_weights
 from unisono.spec.errors import ModelError
 from unisono.spec.wording import one_line
 
@@ -153,6 +154,17 @@ def _text(name: object) -> str:
     return "" if name is None or name != name else str(name)
 
 
+def _words(emit: Emitter, step: Any, table: Table) -> Table:
+    (column,) = table.columns
+    if column.words is None:
+        raise ModelError(f"model: {type(step).__name__} of numbers; allowed: of a String column; fit it on one")
+    return table_of(emit_counts(emit, step, column.tensor, column.words), len(step.vocabulary_))
+
+
+def _term_weights(emit: Emitter, step: Any, table: Table) -> Table:
+    return table_of(emit_weights(emit, step, table.numbers(emit, reader="TfidfTransformer")), len(table))
+
+
 def _ordinal(emit: Emitter, step: Any, table: Table) -> Table:
     if any(one is not None for one in getattr(step, "infrequent_categories_", None) or [None]):
         raise ModelError("model: OrdinalEncoder with infrequent categories; allowed: without; leave min_frequency out")
@@ -210,5 +222,7 @@ _STEPS: Mapping[str, Step] = {
     "OrdinalEncoder": _ordinal,
     "PCA": _components,
     "TruncatedSVD": _components,
+    **dict.fromkeys(KINDS, _words),
+    "TfidfTransformer": _term_weights,
 }
 """Class -> what it does; any other is asked of skl2onnx."""

@@ -9,6 +9,7 @@ from itertools import groupby
 import numpy as np
 
 from unisono.models.emit import Emitter
+from unisono.models.importers.sklearn_text import Words
 from unisono.spec.errors import ModelError
 
 
@@ -16,14 +17,16 @@ from unisono.spec.errors import ModelError
 class Column:
     """One column.
 
-    tensor: the value that holds it: a float64 matrix, or strings, one a row.
-    place:  its place in the matrix; None for strings.
+    tensor: the value that holds it: a float64 matrix, strings, one a row, or the numbers of the words of texts.
+    place:  its place in the matrix; None for strings and texts.
     width:  the number of columns of the matrix.
+    words:  of texts: what the numbers stand for.
     """
 
     tensor: str
     place: int | None = None
     width: int = 1
+    words: Words | None = None
 
 
 @dataclass(frozen=True, slots=True)

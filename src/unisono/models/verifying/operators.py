@@ -33,7 +33,7 @@ _ROUNDS_ONCE = """
 _COUNTS = """
     ArrayFeatureExtractor Binarizer CategoryMapper FeatureVectorizer Imputer LabelEncoder OneHotEncoder TreeEnsemble
 """
-_TEXTS = "RegexFullMatch StringConcat StringSplit"
+_TEXTS = "RegexFullMatch StringConcat StringSplit TfIdfVectorizer"
 
 EVERYWHERE: Mapping[str, frozenset[str]] = {
     "": frozenset(" ".join((_MOVES, _COMPARES, _ROUNDS_ONCE, _TEXTS)).split()),
