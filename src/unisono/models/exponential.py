@@ -54,6 +54,11 @@ def _scales() -> NDArray[np.float64]:
         return np.ldexp(1.0, [*range(_LARGEST_POWER + 1), *range(_SMALLEST_POWER, 0)])
 
 
+def tables() -> tuple[NDArray[np.float64], ...]:
+    """What is looked up: constants of the method, in every graph that has an exponential."""
+    return (*_powers(), _scales())
+
+
 def exp(emit: Emitter, x: str, *, bounded: bool = False, negated: bool = False) -> str:
     """exp of a float64 tensor.
 

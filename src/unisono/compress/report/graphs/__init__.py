@@ -1,0 +1,1 @@
+"""What a graph holds and does: parameters, zeros, multiplications, bytes."""
