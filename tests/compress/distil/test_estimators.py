@@ -9,14 +9,15 @@ import numpy as np
 import polars as pl
 import pytest
 
+import unisono as un
 from tests.compress.conftest import Case
 from unisono.compress.distil.estimators import taught_estimator
 from unisono.compress.distil.soft import mixed, weighted
 from unisono.compress.distil.step import Distil
 from unisono.compress.subject import Subject
 from unisono.compress.teacher import subject_scores
-from unisono.models import import_model
-from unisono.spec.errors import ModelError
+from unisono.models import Session, build_graph, import_model
+from unisono.spec.errors import InputError, ModelError
 
 SETTLED: dict[str, Any] = {"temperature": 1.0, "teacher_share": 0.9}
 
@@ -135,3 +136,39 @@ def test_a_teacher_of_other_classes_is_refused(trees: Case) -> None:
 def test_images_are_read_by_no_tree(images: Case) -> None:
     with pytest.raises(ModelError, match=r'the teacher reads "image" is Tensor.*choose student = "layers" or "module"'):
         images.applied(Distil(student="forest"))
+
+
+@pytest.mark.parametrize(
+    ("student", "settings", "least"),
+    [
+        ("boosted", {"trees": 40, "leaves": 7}, 0.95),
+        ("forest", {"trees": 20, "leaves": 64}, 0.95),
+        ("linear", {}, 0.85),  # it cannot see that "not very good" is bad
+    ],
+)
+def test_a_transformer_teaches_a_student_that_reads_the_same_texts(
+    texts: Case, student: Any, settings: dict[str, Any], least: float
+) -> None:
+    made = texts.applied(Distil(student=student, **settings, **SETTLED))
+    imported = import_model(made.ensemble, inputs=texts.data.inputs)
+    assert [block.kind for block in imported.blocks] == ["tokens"]
+    assert right(texts, made) > least
+
+
+def test_what_a_text_student_says_is_what_its_one_graph_says(texts: Case) -> None:
+    made = texts.applied(Distil(student="boosted", trees=20, leaves=7, **SETTLED))
+    imported = import_model(made.ensemble, inputs=texts.data.inputs)
+    predictor = un.Predictor("mood", request={"text": un.String}, time="asked_at", features=())
+    graph = build_graph(predictor, [], imported, [])
+    rows = pl.DataFrame({"text": [*texts.data.test["text"], None, "", "no word that is known"]})
+    said = Session(graph.onnx).run(np.empty((rows.height, 0)), graph.encode(rows))
+    assert np.allclose(said["probability"], imported.answer(rows)["probability"], rtol=0, atol=1e-15)
+
+
+def test_texts_without_words_teach_nothing(texts: Case) -> None:
+    silent = texts.data.train.with_columns(text=pl.lit("?!"))
+    data = replace(texts.data, train=silent)
+    cache = texts.context.stage / "silent"
+    cache.mkdir(exist_ok=True)
+    with pytest.raises(InputError, match=r"data: .*; allowed: rows with words or numbers"):
+        taught_estimator(texts.subject, replace(texts.context, data=data, cache=cache), Distil(student="linear"))
