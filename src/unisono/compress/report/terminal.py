@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 from unisono.compress.report.document import ReportJson, Side, SliceChange
 from unisono.compress.report.wording import (
+    accuracy_name,
+    accuracy_text,
     bytes_text,
     change_text,
     count_text,
@@ -30,9 +32,9 @@ def lines(report: ReportJson) -> list[tuple[str, str]]:
         ("batches", _batches(before, after)),
         ("memory", _pair(before.peak_bytes, after.peak_bytes, bytes_text)),
         *_energy(before, after),
-        (_accuracy_name(report), _accuracy(report)),
+        (accuracy_name(report.task), _accuracy(report)),
         ("change", change_text(report.accuracy_change)),
-        ("agreement", spread_text(report.agreement, _write(report))),
+        ("agreement", spread_text(report.agreement, accuracy_text(report.task))),
         *_metrics(before, after),
         *_slices(report),
         ("judged by", f"{report.rows} rows that no step has seen"),
@@ -75,16 +77,8 @@ def _energy(before: Side, after: Side) -> Iterator[tuple[str, str]]:
 
 
 def _accuracy(report: ReportJson) -> str:
-    write = _write(report)
+    write = accuracy_text(report.task)
     return f"{write(report.original.accuracy.value)} -> {spread_text(report.result.accuracy, write)}"
-
-
-def _accuracy_name(report: ReportJson) -> str:
-    return {"regression": "R2", "outputs": "cosine"}.get(report.task, "accuracy")
-
-
-def _write(report: ReportJson) -> Callable[[float], str]:
-    return percent_text if report.task in ("binary", "multiclass") else "{:.4f}".format
 
 
 def _metrics(before: Side, after: Side) -> Iterator[tuple[str, str]]:

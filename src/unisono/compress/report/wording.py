@@ -91,3 +91,21 @@ def change_text(change: Interval) -> str:
     '-0.50 points (-1.25 to +0.25)'
     """
     return f"{change.value:+.2f} points ({change.low:+.2f} to {change.high:+.2f})"
+
+
+def accuracy_name(task: str) -> str:
+    """What the accuracy of a task is called.
+
+    >>> accuracy_name("multiclass")
+    'accuracy'
+    """
+    return {"regression": "R2", "outputs": "cosine"}.get(task, "accuracy")
+
+
+def accuracy_text(task: str) -> Callable[[float], str]:
+    """How it is written.
+
+    >>> accuracy_text("binary")(0.93), accuracy_text("regression")(0.93)
+    ('93.0 %', '0.9300')
+    """
+    return percent_text if task in ("binary", "multiclass") else "{:.4f}".format

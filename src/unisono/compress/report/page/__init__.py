@@ -1,0 +1,1 @@
+"""Sections of the report's page, each HTML from the report as data."""
