@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,11 +12,12 @@ from numpy.typing import NDArray
 
 from unisono.compress.context import Context
 from unisono.compress.distil.choosing import Mixture, least, mixtures, validation_loss
-from unisono.compress.distil.learners import LEARNERS, columns_for
+from unisono.compress.distil.learners import LEARNERS, columns_for, text_part
 from unisono.compress.distil.learners import Settings as LearnerSettings
 from unisono.compress.distil.lessons import Rows, rows_of
 from unisono.compress.distil.reading import Reading, frame_of, reading_of
 from unisono.compress.distil.soft import mixed, weighted
+from unisono.compress.distil.words import Learnt, columns_of, learnt
 from unisono.compress.subject import Subject
 from unisono.spec.errors import InputError
 from unisono.spec.wording import one_line
@@ -27,6 +30,8 @@ class Settings(LearnerSettings, Protocol):
 
     @property
     def student(self) -> str: ...
+    @property
+    def words(self) -> int: ...
     @property
     def temperature(self) -> float | str: ...
     @property
@@ -63,24 +68,31 @@ class _Desk:
 
     def __init__(self, reading: Reading, rows: Rows, context: Context, settings: Settings) -> None:
         self._reading, self._rows, self._context, self._settings = reading, rows, context, settings
-        self.columns = columns_for(settings.student, reading, settings)
-        context.progress("reading the rows", 0, rows.frame.height)
-        self._matrix = self._fitted_columns(rows.frame)
+        frame = self._frame(rows.frame)
+        with _refusing_silence():
+            found = {name: self._learnt(frame.get_column(name)) for name in reading.texts}
+            made = {name: columns_of(settings.student, one, most=settings.words) for name, one in found.items()}
+            self.columns = columns_for(settings.student, reading, made)
+            self._matrix = frame.to_numpy() if self.columns is None else self.columns.fit_transform(frame)
+        if settings.student != "linear":
+            for name, one in found.items():
+                self._matrix = _with_last(self._matrix, self.columns.output_indices_[text_part(name)], one.crossed)
         self._validation = self._read(context.data.validation)
         self._fitted: dict[Mixture, Any] = {}
 
     def _frame(self, rows: pl.DataFrame) -> pl.DataFrame:
         return frame_of(rows, self._reading, self._context.data.inputs)
 
-    def _fitted_columns(self, rows: pl.DataFrame) -> Any:
-        if self.columns is None:
-            return self._frame(rows).to_numpy()
-        try:
-            return self.columns.fit_transform(self._frame(rows))
-        except ValueError as error:  # scikit-learn's own: of texts without words
-            raise InputError(
-                f"data: {one_line(error)}; allowed: rows with words or numbers to learn from; give more rows"
-            ) from error
+    def _learnt(self, texts: pl.Series) -> Learnt:
+        settings, context = self._settings, self._context
+        first, *_ = mixtures(settings.temperature, settings.teacher_share, has_classes=bool(context.data.classes))
+        return learnt(
+            texts.to_list(), self._shares(first), most=settings.words, seed=context.seed, progress=context.progress
+        )
+
+    def _shares(self, mixture: Mixture) -> NDArray[np.float64]:
+        share, temperature = mixture.teacher_share, mixture.temperature
+        return mixed(self._rows.taught, self._rows.targets, teacher_share=share, temperature=temperature)
 
     def _read(self, rows: pl.DataFrame) -> Any:
         return self._frame(rows).to_numpy() if self.columns is None else self.columns.transform(self._frame(rows))
@@ -94,13 +106,7 @@ class _Desk:
 
     def _taught(self, mixture: Mixture) -> Any:
         classes = self._context.data.classes
-        shares = mixed(
-            self._rows.taught,
-            self._rows.targets,
-            teacher_share=mixture.teacher_share,
-            temperature=mixture.temperature,
-        )
-        lesson = weighted(shares)
+        lesson = weighted(self._shares(mixture))
         targets = np.array(classes)[lesson.targets] if classes else lesson.targets
         model = LEARNERS[self._settings.student](self._settings, bool(classes), self._context.seed)
         return model.fit(self._matrix[lesson.rows], targets, sample_weight=lesson.weights)
@@ -120,3 +126,23 @@ class _Desk:
         from sklearn.pipeline import Pipeline
 
         return model if self.columns is None else Pipeline([("columns", self.columns), ("student", model)])
+
+
+@contextmanager
+def _refusing_silence() -> Iterator[None]:
+    """What scikit-learn says of texts without words is said in our way."""
+    try:
+        yield
+    except ValueError as error:
+        raise InputError(
+            f"data: {one_line(error)}; allowed: rows with words or numbers to learn from; give more rows"
+        ) from error
+
+
+def _with_last(matrix: Any, part: slice, last: NDArray[np.float64]) -> Any:
+    """A sparse matrix with other numbers in the last columns of a part of it."""
+    from scipy.sparse import csr_matrix, hstack
+
+    whole = csr_matrix(matrix)
+    first = part.stop - last.shape[1]
+    return hstack([whole[:, :first], csr_matrix(last), whole[:, part.stop :]], format="csr")

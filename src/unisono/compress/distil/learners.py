@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-import numpy as np
-
 from unisono.compress.distil.reading import Reading
 from unisono.spec.errors import ModelError
-
-_WORDS = r"(?u)\b\w+\b"  # one letter is a word, too: the "t" of "don't"
-_FEWEST_ROWS = 2  # that a word or a pair of words has to be in
 
 
 class Settings(Protocol):
@@ -21,8 +16,6 @@ class Settings(Protocol):
     def trees(self) -> int: ...
     @property
     def leaves(self) -> int: ...
-    @property
-    def words(self) -> int: ...
 
 
 Learner = Callable[[Settings, bool, int], Any]
@@ -68,12 +61,10 @@ def _tree(settings: Settings, has_classes: bool, seed: int) -> Any:
 
 
 def _linear(settings: Settings, has_classes: bool, seed: int) -> Any:
-    from sklearn.linear_model import LogisticRegression, Ridge
+    from unisono.compress.distil.words import linear_model
 
-    return LogisticRegression(C=_WEAK, max_iter=1000, random_state=seed) if has_classes else Ridge(random_state=seed)
+    return linear_model(has_classes=has_classes, seed=seed)
 
-
-_WEAK = 4.0  # inverse strength of the penalty; texts of n-grams want less than 1 gives
 
 LEARNERS: Mapping[str, Learner] = {"forest": _forest, "boosted": _boosted, "tree": _tree, "linear": _linear}
 """Name of a student -> what makes it."""
@@ -84,8 +75,11 @@ def takes_gaps(student: str) -> bool:
     return student != "linear"
 
 
-def columns_for(student: str, reading: Reading, settings: Settings) -> Any:
-    """What makes a student's matrix of a frame: a ColumnTransformer; None: the numbers as they are."""
+def columns_for(student: str, reading: Reading, texts: Mapping[str, Any]) -> Any:
+    """What makes a student's matrix of a frame, a ColumnTransformer that is not fitted; None: the numbers as they are.
+
+    texts: what makes the columns of each text.
+    """
     from sklearn.compose import ColumnTransformer
     from sklearn.preprocessing import OneHotEncoder
 
@@ -96,8 +90,13 @@ def columns_for(student: str, reading: Reading, settings: Settings) -> Any:
         parts.append(("numbers", _numbers(student, reading), list(reading.numbers)))
     if reading.categories:
         parts.append(("categories", OneHotEncoder(handle_unknown="ignore"), list(reading.categories)))
-    parts += [(f"words of {name}", _words(student, settings), name) for name in reading.texts]
+    parts += [(text_part(name), texts[name], name) for name in reading.texts]
     return ColumnTransformer(parts, sparse_threshold=1.0)
+
+
+def text_part(name: str) -> str:
+    """What the columns of a text are called in the ColumnTransformer."""
+    return f"words of {name}"
 
 
 def _numbers(student: str, reading: Reading) -> Any:
@@ -110,17 +109,3 @@ def _numbers(student: str, reading: Reading) -> Any:
         return "passthrough"
     filled = SimpleImputer(strategy="median", keep_empty_features=True)
     return filled if student != "linear" else make_pipeline(filled, StandardScaler())
-
-
-def _words(student: str, settings: Settings) -> Any:
-    """Words and pairs of words: counted for trees, which ask how many; weighed and normalised for a linear model."""
-    from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-
-    usual: dict[str, Any] = {
-        "token_pattern": _WORDS,
-        "ngram_range": (1, 2),
-        "min_df": _FEWEST_ROWS,
-        "max_features": settings.words,
-        "dtype": np.float64,
-    }
-    return TfidfVectorizer(sublinear_tf=True, **usual) if student == "linear" else CountVectorizer(**usual)

@@ -32,7 +32,7 @@ class Distil(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
     teacher_share: of the teacher's part in the loss, 0 to 1; rows without a label have only that.
     epochs, batch_rows, learning_rate, precision: of a module, see `Training`.
     trees, leaves: of "forest" and "boosted", most leaves of a tree; of "tree" the leaves alone.
-    words:         most words and pairs of words that are counted in a text, the most frequent ones.
+    words:         most words and pairs of words that are weighed in a text, the weightiest ones.
     """
 
     NAME: ClassVar[str] = "distil"
@@ -54,7 +54,7 @@ class Distil(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
     precision: Literal["float32", "bfloat16"] = "float32"
     trees: int = 300
     leaves: int = 31
-    words: int = 5000
+    words: int = 10_000
 
     def gives(self, kind: Kind) -> Kind:
         """A module or an ensemble, whatever the teacher is."""

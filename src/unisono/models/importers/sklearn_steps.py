@@ -197,6 +197,12 @@ def _components(emit: Emitter, step: Any, table: Table) -> Table:
     return table_of(made, len(step.components_))
 
 
+def _linear_scores(emit: Emitter, step: Any, table: Table) -> Table:
+    """Of a model that `unisono.compress` has taught: weighted sums of columns."""
+    scores = product(emit, table.numbers(emit, reader="LinearScores"), np.asarray(step.coef, np.float64))
+    return table_of(emit("Add", scores, emit.constant(np.asarray(step.intercept, np.float64))), len(step.coef))
+
+
 def product(emit: Emitter, matrix: str, rows: NDArray[np.float64]) -> str:
     """A matrix times the transpose of another, each sum from the first column to the last; MatMul promises no order.
 
@@ -224,5 +230,6 @@ _STEPS: Mapping[str, Step] = {
     "TruncatedSVD": _components,
     **dict.fromkeys(KINDS, _words),
     "TfidfTransformer": _term_weights,
+    "LinearScores": _linear_scores,
 }
 """Class -> what it does; any other is asked of skl2onnx."""
