@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, Group, UnknownCommandError
 import unisono
 from unisono.cli import (
     artifact,
+    compress,
     exit_codes,
     frame,
     init,
@@ -68,6 +69,7 @@ COMMANDS = (
     Command(init.init, init.EXAMPLES, init.FIELDS),
     Command(frame.frame, frame.EXAMPLES, frame.FIELDS),
     Command(register.register, register.EXAMPLES, register.FIELDS),
+    Command(compress.compress, compress.EXAMPLES, compress.FIELDS),
     Command(models.list_, models.LIST_EXAMPLES, models.LIST_FIELDS, "models"),
     Command(models.show, models.SHOW_EXAMPLES, models.SHOW_FIELDS, "models"),
     Command(models.compare, models.COMPARE_EXAMPLES, models.COMPARE_FIELDS, "models"),

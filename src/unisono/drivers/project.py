@@ -38,6 +38,8 @@ from unisono.spec.project import Definitions
 from unisono.spec.wording import did_you_mean, listing, quoted
 
 if TYPE_CHECKING:  # each is loaded by the method that needs it: a training frame waits for no server
+    from unisono.compress.recipe import Recipe
+    from unisono.drivers.compressing import Compressed
     from unisono.drivers.online.predictor import OnlinePredictor
     from unisono.drivers.parity import ParityReport
     from unisono.drivers.registering import Registered
@@ -185,6 +187,61 @@ class Project:
             sample=rows,
             terms=terms,
             folder=self.root,
+            progress=progress,
+        )
+
+    def compress(
+        self,
+        predictor: str,
+        recipe: Recipe | Path | str,
+        model: object | None = None,
+        *,
+        data: object | None = None,
+        unlabelled: object | None = None,
+        columns: list[str] | None = None,
+        key: bytes | None = None,
+        alias: str | None = "challenger",
+        register: bool = True,
+        by: str | None = None,
+        why: str = "",
+        progress: Progress = no_progress,
+    ) -> Compressed:
+        """Make a fitted model smaller by a recipe, measure both side by side, and keep the result as a version.
+
+        recipe:     a Recipe, or the path of its TOML file; see docs/compress.md.
+        model:      the fitted model, as `register` takes it; None: the graph of the champion, which steps that work on
+                    modules of torch cannot use.
+        data:       rows with what the model reads, the label, and the columns that slices are made by; None: the
+                    training frame. Some are set aside, and the report judges by those.
+        unlabelled: rows with what the model reads, to distil on.
+        register:   False: only the report is made.
+
+        Stages are kept in the project's store; the same recipe with the same parts uses them again.
+
+        Raises DefinitionError for a wrong recipe, InputError for data that do not fit, ModelError for a model that a
+        step cannot work on, and for a result over the recipe's budget: then nothing is registered.
+        """
+        from unisono.compress.recipe import Recipe, read_recipe
+        from unisono.drivers.compressing import compress, version_of
+        from unisono.drivers.registering import Terms
+
+        ready = self.ready(predictor)
+        chosen = recipe if isinstance(recipe, Recipe) else read_recipe(Path(recipe))
+        if model is None:
+            model = version_of(self.registry, self.registry.active(predictor))
+        rows = self.training_frame(predictor) if data is None else to_polars(data, Place("data"))
+        others = None if unlabelled is None else to_polars(unlabelled, Place("unlabelled data"))
+        return compress(
+            ready,
+            self.registry,
+            model,
+            chosen,
+            frame=rows,
+            unlabelled=others,
+            terms=Terms(columns=columns, key=key, alias=alias, by=by, why=why),
+            register=register,
+            folder=self.store_path / "compress" / predictor,
+            root=self.root,
             progress=progress,
         )
 
