@@ -1,0 +1,1 @@
+"""What a model can do without: weights, nodes, trees and leaves."""
