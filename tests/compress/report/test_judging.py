@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+import onnx
 import pytest
 
 from tests.compress.conftest import Case
-from tests.compress.report.conftest import candidate, fewer_trees, graph_of, judged
+from tests.compress.report.conftest import candidate, fewer_trees, graph_of, joined, judged
 from unisono.compress.recipe import Budget, Recipe
 from unisono.compress.report.document import ReportJson, read_report, report_bytes
 from unisono.compress.report.judging import judge
 from unisono.compress.report.terminal import lines
+from unisono.compress.subject import Subject
+from unisono.models import import_model
+from unisono.models.emit import Emitter, value
 from unisono.spec.errors import InputError, ModelError
 
 BUDGET = Budget(size_bytes=100, worst_slice=0.5, speedup=1000, agreement=0.999, parameters=10, accuracy_loss=0.1)
@@ -121,3 +128,68 @@ def test_a_runtime_that_is_not_there_is_refused(trees: Case, numbers: Case) -> N
                 notes={},
                 progress=lambda *told: None,
             )
+
+
+def test_a_regression_is_judged_from_end_to_end(trees: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    import lightgbm
+
+    monkeypatch.setattr("unisono.compress.report.latency._SINGLES_S", 0.05)
+    numbers = [rows.with_columns(label=rows["a"] * 2 + rows["b"]) for rows in (trees.data.train, trees.data.test)]
+    made = []
+    for count in (60, 5):
+        fitted = lightgbm.LGBMRegressor(n_estimators=count, n_jobs=1, verbose=-1)
+        fitted.fit(numbers[0].select("a", "b", "c", "d").to_pandas(), numbers[0]["label"].to_numpy())
+        made.append(fitted)
+    data = replace(trees.data, train=numbers[0], test=numbers[1], classes=())
+    case = replace(trees, subject=Subject(ensemble=made[0]), data=data)
+    report = judged(case, graph_of(case, Subject(ensemble=made[1])))
+    assert report.task == "regression"
+    expected = made[1].score(data.test.select("a", "b", "c", "d").to_pandas(), data.test["label"].to_numpy())
+    assert report.result.accuracy.value == pytest.approx(expected)
+    assert report.accuracy_change.high < -20
+    assert {one.column for one in report.slices} == {"side"}
+    assert dict(lines(report))["R2"].startswith("0.9")
+
+
+def test_outputs_without_a_right_answer_are_judged_by_the_original(
+    trees: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unisono.compress.report.latency._SINGLES_S", 0.05)
+    case = replace(trees, data=replace(trees.data, classes=()))
+    models = [import_model(embedding(noise), inputs=case.data.inputs, columns=list("abcd")) for noise in (0.0, 0.3)]
+    before, after = (candidate(joined(case, one)) for one in models)
+    told: list[str] = []
+    report = judge(
+        before,
+        after,
+        case.data,
+        predictor="judged",
+        recipe=Recipe(steps=(), budget=Budget(agreement=0.999)),
+        notes={},
+        progress=lambda what, done, total: told.append(what),
+    )
+    assert report.task == "outputs"
+    assert report.original.accuracy.value == 1.0
+    assert 0.5 < report.result.accuracy.value < 0.999
+    assert report.result.operations == 4 * 3
+    assert len(report.broken) == 1
+    assert {"measuring latency", "measuring memory", "judging"} == set(told)
+
+
+def embedding(noise: float) -> onnx.ModelProto:
+    """Four numbers -> three, in a graph of its own with an output of its own name."""
+    random = np.random.default_rng(0)
+    weights = random.normal(size=(4, 3)) + noise * np.random.default_rng(1).normal(size=(4, 3))
+    emit = Emitter()
+    emit.rename(emit("MatMul", "matrix", emit.constant(weights.astype(np.float32))), "embedding")
+    return emit.model([value("matrix", np.float32, "N", 4)], [value("embedding", np.float32, "N", 3)])
+
+
+@pytest.mark.slow  # an export
+def test_texts_are_judged_with_their_tokens(texts: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unisono.compress.report.latency._SINGLES_S", 0.05)
+    report = judged(texts, graph_of(texts))
+    assert report.agreement.value == 1.0
+    assert (report.accuracy_change.value, report.changed) == (0.0, [])
+    assert report.original.parameters == pytest.approx(texts.subject.module().parameters, rel=0.01)
+    assert report.original.operations == report.result.operations

@@ -140,7 +140,7 @@ def test_what_is_over_the_budget_is_at_the_top() -> None:
 
 def test_slices_that_are_too_small_are_faint_and_neither_decide_nor_widen_the_scale() -> None:
     shown = page(report())
-    assert shown.count('class="name faint"') == 1
+    assert shown.count('class="row faint"') == 1
     assert "-4 points" in shown  # of the slice that lost 3, with its interval
 
 

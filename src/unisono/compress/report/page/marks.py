@@ -7,7 +7,7 @@ from html import escape
 
 from unisono.compress.report.document import CalibrationBin, Interval
 
-_SIDE, _EDGE = 320, 44  # of the chart, in its own units
+_SIDE, _EDGE, _MARGIN = 320, 44, 18  # of the chart, in its own units
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -58,16 +58,14 @@ class Scale:
 def plot_row(name: str, marks: str, says: str, *, faint: bool = False) -> str:
     """A line of a plot: what it is about, marks along a scale, and the figure. Name and figure are text."""
     kind = " faint" if faint else ""
-    return (
-        f'<div class="name{kind}">{escape(name)}</div><div class="bar{kind}">{marks}</div>'
-        f'<div class="says{kind}">{escape(says)}</div>'
-    )
+    words = f'<div class="name">{escape(name)}</div><div class="says">{escape(says)}</div>'
+    return f'<div class="row{kind}">{words}<div class="bar">{marks}</div></div>'
 
 
 def scale_row(words: Sequence[str]) -> str:
     """The ends of a plot's scale, and what is between."""
     texts = "".join(f"<span>{escape(one)}</span>" for one in words)
-    return f'<div class="gap"></div><div class="scale">{texts}</div><div class="gap"></div>'
+    return f'<div class="row"><div class="scale">{texts}</div><div class="says"></div></div>'
 
 
 def calibration_chart(original: Sequence[CalibrationBin], result: Sequence[CalibrationBin]) -> str:
@@ -84,7 +82,7 @@ class _Chart:
         self._low = low
 
     def _at(self, x: float, y: float) -> tuple[float, float]:
-        inner = (_SIDE - _EDGE - 12) / (1 - self._low or 1.0)
+        inner = (_SIDE - _EDGE - _MARGIN) / (1 - self._low or 1.0)
         return _EDGE + (x - self._low) * inner, _SIDE - _EDGE - (y - self._low) * inner
 
     def grid(self) -> str:
@@ -94,9 +92,9 @@ class _Chart:
             parts.append(self._line((self._low, tick), (1, tick), "grid"))
             parts.append(self._line((tick, self._low), (tick, 1), "grid"))
             (x, y), (left, bottom) = self._at(tick, tick), self._at(self._low, self._low)
-            parts.append(f'<text x="{x:.1f}" y="{bottom + 16:.1f}" text-anchor="middle">{tick:.0%}</text>')
-            parts.append(f'<text x="{left - 6:.1f}" y="{y + 4:.1f}" text-anchor="end">{tick:.0%}</text>')
-        middle = _EDGE + (_SIDE - _EDGE - 12) / 2
+            parts.append(f'<text x="{x:.1f}" y="{bottom + 16:.1f}" text-anchor="middle">{100 * tick:.3g}%</text>')
+            parts.append(f'<text x="{left - 6:.1f}" y="{y + 4:.1f}" text-anchor="end">{100 * tick:.3g}%</text>')
+        middle = _EDGE + (_SIDE - _EDGE - _MARGIN) / 2
         parts.append(f'<text x="{middle:.0f}" y="{_SIDE - 8}" text-anchor="middle">how sure</text>')
         turned = f'transform="translate(11 {_SIDE / 2:.0f}) rotate(-90)"'
         parts.append(f'<text {turned} text-anchor="middle">how often right</text>')

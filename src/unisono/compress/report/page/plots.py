@@ -23,10 +23,7 @@ def slices(report: ReportJson) -> str:
     lines = scale.line(0, "zero") + ("" if limit is None else scale.line(-limit, "limit"))
     rows = [_slice(one, lines + scale.interval(one.change, "result")) for one in shown]
     ends = scale_row([f"{-reach:.3g} points", "0", f"+{reach:.3g}"])
-    return (
-        f"<h2>What changed in every slice</h2><p>{_of_slices(report, len(shown))}</p>"
-        f'<div class="plot">{"".join(rows)}{ends}</div>'
-    )
+    return f"<h2>What changed in every slice</h2><p>{_of_slices(report, len(shown))}</p>{''.join(rows)}{ends}"
 
 
 def _reach(shown: Sequence[SliceChange]) -> float:
@@ -63,7 +60,7 @@ def latencies(report: ReportJson) -> str:
         "<h2>How long a row takes</h2><p>From the request's values to the answer, tokens included, one row at a time, "
         "one thread, medians with intervals over rounds; all were measured in turns. The same model measured twice "
         f"differs by up to {percent_text(noise)}: less than that says nothing.</p>"
-        f'<div class="plot">{"".join(rows)}</div>{keys()}'
+        f"{''.join(rows)}{keys()}"
     )
 
 
