@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.compress.nets import CLASSES, Layers
 from unisono.compress.distil.modules import taught_module
 from unisono.compress.distil.step import Distil
 from unisono.compress.recipe import recipe_of
+from unisono.compress.running.identities import stage_identity
 from unisono.compress.teacher import subject_scores
 from unisono.spec.errors import DefinitionError, ModelError
 
@@ -91,6 +93,17 @@ def test_a_student_of_other_classes_is_refused(numbers: Case) -> None:
     module.classes_ = ("yes", "no")
     with pytest.raises(ModelError, match=r"student: classes .*; allowed: one for each of .*no.*yes.*; give one"):
         taught_module(numbers.subject, numbers.context, Distil(**SETTLED), module)
+
+
+def test_a_stage_is_made_again_when_the_users_module_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    step = Distil(student="module", module="own_students:small")
+    file = tmp_path / "own_students.py"
+    identities = []
+    for content in ("small = 1", "small = 2"):
+        file.write_text(content)
+        identities.append(stage_identity("before", step, data="data", seed=0))
+    assert identities[0] != identities[1]
 
 
 def test_hidden_states_are_asked_of_transformers_alone(trees: Case) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from unisono.compress.context import Context
@@ -32,7 +33,7 @@ class Distil(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
     teacher_share: of the teacher's part in the loss, 0 to 1; rows without a label have only that.
     epochs, batch_rows, learning_rate, precision: of a module, see `Training`.
     trees, leaves: of "forest" and "boosted", most leaves of a tree; of "tree" the leaves alone.
-    words:         most words and pairs of words that are weighed in a text, the weightiest ones.
+    words:         most words and pairs of words that are looked for in a text, the weightiest ones.
     """
 
     NAME: ClassVar[str] = "distil"
@@ -88,6 +89,18 @@ class Distil(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if min(self.hidden, self.attention, self.vocabulary) < 0:
             seen = f"hidden {self.hidden:g}, attention {self.attention:g}, vocabulary {self.vocabulary}"
             yield seen, "0 or more", "correct them"
+
+    def sources(self) -> tuple[bytes, ...]:
+        """The file that the user's module is made in."""
+        if self.module is None:
+            return ()
+        from importlib.util import find_spec
+
+        try:
+            found = find_spec(self.module.partition(":")[0])
+        except (ImportError, ValueError):  # said when it is applied
+            found = None
+        return () if found is None or found.origin is None else (Path(found.origin).read_bytes(),)
 
     def apply(self, subject: Subject, context: Context) -> Subject:
         """The student.

@@ -41,9 +41,10 @@ def _module_identity(subject: Subject) -> str:
 
 
 def stage_identity(before: str, step: Step, *, data: str, seed: int) -> str:
-    """Of what a step makes: of what went in, its settings, the data, and the code that does it."""
+    """Of what a step makes: of what went in, its settings, the data, and the code that does it, the user's as well."""
     said = msgspec.json.encode(step_document(step), order="sorted")
-    return _hash(before.encode(), said, data.encode(), str(seed).encode(), _code_identity(type(step)).encode())
+    code = (_code_identity(type(step)).encode(), *step.sources())
+    return _hash(before.encode(), said, data.encode(), str(seed).encode(), *code)
 
 
 def _code_identity(step: type[Step]) -> str:

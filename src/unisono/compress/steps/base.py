@@ -40,6 +40,10 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """What is wrong with the settings: (what was seen, what is allowed, the next step)."""
         return iter(())
 
+    def sources(self) -> tuple[bytes, ...]:
+        """Code of the user's that its result depends on, beside its settings and the data; a change makes it again."""
+        return ()
+
     def apply(self, subject: Subject, context: Context) -> Subject:
         """The model after this step; the one given is left as it is.
 
