@@ -19,8 +19,9 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 import unisono as un
-from unisono.models import Session, build_graph, import_model
+from unisono.models import Session, build_graph, import_model, verify_with_edges
 from unisono.models.importers.sklearn_text import words_by_column
+from unisono.models.verifying.edges import edge_rows
 from unisono.models.verifying.operators import unsure_operators
 from unisono.spec.errors import ModelError
 from unisono.spec.types import DType
@@ -110,6 +111,20 @@ def test_counts_and_weights_may_be_two_steps() -> None:
     model.fit(frame["text"].to_list(), frame["label"].to_numpy())
     graph, own = answers(model, frame)
     assert np.allclose(graph, own, rtol=0, atol=1e-14)
+
+
+def test_trees_on_words_and_numbers_are_verified_at_their_splits() -> None:
+    frame = rows()
+    columns = ColumnTransformer([("words", words(CountVectorizer), "text"), ("sizes", "passthrough", ["size"])])
+    target = (frame["label"] == 1) ^ (frame["size"] > 0.3)
+    model = Pipeline([("columns", columns), ("model", ExtraTreesClassifier(3, random_state=0))])
+    model.fit(frame.select("text", "size"), target.to_numpy())
+    predictor = un.Predictor("mood", request=INPUTS, time="asked_at", features=())
+    imported = import_model(model, inputs=INPUTS)
+    verified = verify_with_edges(build_graph(predictor, [], imported, []), imported, frame)
+    assert verified.verification.numeric_class == "exact"
+    edges = edge_rows(build_graph(predictor, [], imported, []), imported, frame, [])
+    assert edges.splits > 0
 
 
 def test_counting_is_exact_on_every_machine() -> None:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from unisono.models.importers.base import ImportedModel
 from unisono.models.predictor_graph import PredictorGraph
-from unisono.models.session import Runner, Session
+from unisono.models.ragged import is_ragged
+from unisono.models.session import Interface, Runner, Session
 from unisono.models.verifying.changes import Change, Columns, spread
 from unisono.models.verifying.splits import Trees, trees_of
 from unisono.models.verifying.values import storable
@@ -154,7 +155,10 @@ def _values_of(model: onnx.ModelProto, names: Iterable[str], feeds: Mapping[str,
     shown.CopyFrom(model)
     del shown.graph.output[:]
     shown.graph.output.extend(onnx.ValueInfoProto(name=name) for name in inside)
-    return {**given, **dict(zip(inside, Runner(shown.SerializeToString())(feeds), strict=True))}
+    runner = Runner(shown.SerializeToString())
+    one_by_one = any(is_ragged(one) for one in feeds.values())  # the numbers of words, as many as each text has
+    session = Session.over(runner, Interface(runner.inputs, runner.outputs, one_by_one=one_by_one, front=None))
+    return {**given, **session.answer(feeds)}
 
 
 def _names(matrix: Tensor, known: dict[str, Tensor]) -> dict[int, _Named]:
