@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +65,21 @@ class Vectors:
 
 
 Answers = Chances | Values | Vectors
+
+_KEPT: dict[tuple[str, ...], Answers] = {}
+_MOST_KEPT = 4
+
+
+def kept_answers(key: tuple[str, ...], ask: Callable[[], Answers]) -> Answers:
+    """The answers to a question that was asked before in this process, as those of one original are in a search.
+
+    key: says the question: of which model, in which runtime, to which rows.
+    """
+    if key not in _KEPT:
+        while len(_KEPT) >= _MOST_KEPT:
+            del _KEPT[next(iter(_KEPT))]
+        _KEPT[key] = ask()
+    return _KEPT[key]
 
 
 def answers_of(graph: PredictorGraph, session: Session, frame: pl.DataFrame, progress: Progress) -> Answers:

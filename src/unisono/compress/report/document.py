@@ -30,8 +30,8 @@ class Latency(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     runtime: what ran the graph.
     median:  of all calls, with an interval over rounds.
     p99:     of all calls.
-    noise:   what the same measurement of the same graph differed by between rounds, as a share of the median; a smaller
-             difference between two models says nothing.
+    noise:   what two measurements of the same graph differ by at most, 19 times out of 20, as a share of the median; a
+             smaller difference between two models says nothing.
     rows_per_s: in batches, on one core.
     batch_rows: rows of such a batch.
     """

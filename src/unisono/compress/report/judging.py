@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from unisono.compress.context import Progress
 from unisono.compress.data import Data
 from unisono.compress.recipe import Recipe
 from unisono.compress.report import changes
-from unisono.compress.report.answers import answers_of
+from unisono.compress.report.answers import Answers, answers_of, kept_answers
 from unisono.compress.report.budget import broken
 from unisono.compress.report.candidate import Candidate
 from unisono.compress.report.comparing import Comparison, compared
@@ -25,7 +26,7 @@ from unisono.compress.report.footprint import peak_bytes
 from unisono.compress.report.graphs.constants import ConstantsOf
 from unisono.compress.report.graphs.operations import Feeds, Work, work_of
 from unisono.compress.report.graphs.parameters import parameters_of
-from unisono.compress.report.latency import Timing, most_calls, speedup, timings
+from unisono.compress.report.latency import ROWS, Timing, speedup, timings
 from unisono.compress.report.machine import machine
 from unisono.compress.report.serving import Requests, Serving, requests_of, servings, typical
 from unisono.compress.report.slicing import slices_of
@@ -57,7 +58,7 @@ def judge(
     """
     _refuse_others(original, result)
     sides = _measured([original, result], data, progress)
-    answers = [answers_of(one.candidate.graph, one.serving.session, data.test, progress) for one in sides]
+    answers = [_answers(one, data, progress) for one in sides]
     comparison = compared(answers[0], answers[1], truth=_truth(original, data))
     qualities = _qualities(comparison)
     needed = changes.rows_to_judge(comparison)
@@ -90,6 +91,12 @@ def _refuse_others(original: Candidate, result: Candidate) -> None:
             f"result: {after.task} with classes {listing(after.classes)}; allowed: as the original, {before.task} with "
             f"{listing(before.classes)}; compress to a model that answers the same question"
         )
+
+
+def _answers(side: _Measured, data: Data, progress: Progress) -> Answers:
+    graph, serving = side.candidate.graph, side.serving
+    key = sha256(graph.onnx).hexdigest(), serving.runtime, data.identity
+    return kept_answers(key, lambda: answers_of(graph, serving.session, data.test, progress))
 
 
 def _truth(original: Candidate, data: Data) -> NDArray[Any]:
@@ -177,7 +184,7 @@ class _Measured:
 
 def _measured(candidates: Sequence[Candidate], data: Data, progress: Progress) -> list[_Measured]:
     graphs = [one.graph for one in candidates]
-    rows = typical(graphs[0], data.test, most_calls())
+    rows = typical(graphs[0], data.test, ROWS)
     requests = [requests_of(graph, rows) for graph in graphs]
     opened = [(place, one) for place, each in enumerate(candidates) for one in servings(each.graph, each.runtime)]
     found = timings([(serving, requests[place]) for place, serving in opened], _telling(progress))

@@ -16,12 +16,16 @@ Numbers = NDArray[np.float64]
 
 ROUNDS = 12
 _WARM_UP = 3
-_SINGLES_S = 8.0  # for calls of one row, of all models together
-_FEWEST_CALLS, _MOST_CALLS = 8, 128  # of one model in its turn, each with a row of its own
+_SINGLES_S = 6.0  # for calls of one row, of all models together: turns shorter than another program's bursts mislead
+_OPENING_S = 6.0  # for opening models again and again, all together
+_FEWEST_CALLS, _MOST_CALLS = 8, 20_000  # of one model in its turn
+ROWS = 256
+"""That `timings` can use: one that comes again and again is predicted by the processor."""
+
 _BATCH_ROWS, _SLOW_BATCH_ROWS = 64, 8
 _SLOW_S = 0.005  # a row
 _RESAMPLES = 2000
-_NS_A_MS = 1e6
+_NS_A_MS, _NS_A_S = 1e6, 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +48,11 @@ class Timing:
 
     def latency(self) -> Latency:
         """As the report has it."""
-        rounds = np.median(self.singles.reshape(len(self.singles), -1), axis=1)
         return Latency(
             runtime=self.serving.runtime,
-            median=_middle(rounds),
+            median=_middle(_by_round(self.singles)),
             p99=float(np.quantile(self.singles, 0.99)),
-            noise=_noise(np.median(self.singles, axis=2)),
+            noise=_noise(_by_round(self.singles)),
             rows_per_s=self.batch_rows * 1000 / float(np.median(self.batches)),
             batch_rows=self.batch_rows,
         )
@@ -61,16 +64,20 @@ def timings(models: Sequence[tuple[Serving, Requests]], told: Callable[[int, int
     models: each with the same requests, in the order of its own columns; at least one.
     told:   called with rounds that are done, and of how many.
 
-    A round is everybody's turn forwards and then backwards, so that each meets the others' heat and cold on both sides;
-    the two turns of one model also say what the same measurement of the same model differs by.
+    A round is everybody's turn forwards and then backwards, so that each meets the others' heat and cold on both sides.
+    Before a round every model is opened again, unless that takes too long: where it comes to lie in memory makes a
+    percent of difference, which stays as long as it is open.
     """
     first = [_warm(serving, requests) for serving, requests in models]
+    reopened = all(_quick_to_open(serving, len(models)) for serving, _ in models)
     slowest_s = max(first)
     calls = int(np.clip(_SINGLES_S / (2 * ROUNDS * sum(first)), _FEWEST_CALLS, _MOST_CALLS))
     batch_rows = _SLOW_BATCH_ROWS if slowest_s > _SLOW_S else _BATCH_ROWS
     singles = np.empty((len(models), ROUNDS, 2, calls))
     batches = np.empty((len(models), ROUNDS, 2))
     for number in range(ROUNDS):
+        if reopened:
+            _open_again(models)
         for turn, order in enumerate((range(len(models)), reversed(range(len(models))))):
             for place in order:
                 serving, requests = models[place]
@@ -80,9 +87,16 @@ def timings(models: Sequence[tuple[Serving, Requests]], told: Callable[[int, int
     return [Timing(serving, singles[place], batches[place], batch_rows) for place, (serving, _) in enumerate(models)]
 
 
-def most_calls() -> int:
-    """Rows that `timings` can use."""
-    return _MOST_CALLS
+def _quick_to_open(serving: Serving, models: int) -> bool:
+    begun = perf_counter_ns()
+    serving.open_again()
+    return (perf_counter_ns() - begun) / _NS_A_S * ROUNDS * models < _OPENING_S
+
+
+def _open_again(models: Sequence[tuple[Serving, Requests]]) -> None:
+    for serving, requests in models:
+        serving.open_again()
+        _warm(serving, requests)
 
 
 def _warm(serving: Serving, requests: Requests) -> float:
@@ -93,11 +107,12 @@ def _warm(serving: Serving, requests: Requests) -> float:
 
 
 def _calls(serving: Serving, requests: Requests, count: int) -> Numbers:
-    """Milliseconds of calls with one row each; rows of the whole width of what there is."""
+    """Milliseconds of calls with one row each; few calls are spread over all rows."""
     step = max(len(requests) // count, 1)
+    ones = [requests.part(place * step, 1) for place in range(min(count, len(requests)))]
     took = np.empty(count)
     for place in range(count):
-        one = requests.part(place * step, 1)
+        one = ones[place % len(ones)]
         begun = perf_counter_ns()
         serving.answer(one)
         took[place] = (perf_counter_ns() - begun) / _NS_A_MS
@@ -118,13 +133,10 @@ def _middle(rounds: Numbers) -> Interval:
     return Interval(value, min(float(low), value), max(float(high), value))
 
 
-def _noise(turns: Numbers) -> float:
-    """How far the medians of the same model's first and second turns are apart, 19 times out of 20, as a share.
-
-    turns: rounds x 2.
-    """
-    drawn = np.median(turns[_draws(len(turns))], axis=1)
-    return float(np.quantile(np.abs(drawn[:, 0] - drawn[:, 1]) / np.median(turns), 0.95))
+def _noise(rounds: Numbers) -> float:
+    """What two measurements of the same model differ by at most, 19 times out of 20, as a share: rounds drawn twice."""
+    drawn = np.median(rounds[_draws(len(rounds))], axis=1)
+    return float(np.quantile(np.abs(drawn[::2] - drawn[1::2]) / np.median(rounds), 0.95))
 
 
 def _draws(rounds: int) -> NDArray[np.int64]:
@@ -132,10 +144,14 @@ def _draws(rounds: int) -> NDArray[np.int64]:
 
 
 def speedup(original: Timing, result: Timing) -> Interval:
-    """Times as fast as the original, one row at a time: the ratio of medians, its interval by drawing rounds again."""
-    before, after = (np.median(one.singles.reshape(len(one.singles), -1), axis=1) for one in (original, result))
-    draws = _draws(len(before))
-    ratios = np.median(before[draws], axis=1) / np.median(after[draws], axis=1)
-    value = float(np.median(before) / np.median(after))
-    low, high = (float(one) for one in np.quantile(ratios, [0.025, 0.975]))
-    return Interval(value, min(low, value), max(high, value))
+    """Times as fast as the original, one row at a time: the median of the rounds' ratios.
+
+    Within a round both have had the same machine, so that a slow one is in both or in none.
+    """
+    before, after = (_by_round(one.singles) for one in (original, result))
+    return _middle(before / after)
+
+
+def _by_round(singles: Numbers) -> Numbers:
+    medians: Numbers = np.median(singles.reshape(len(singles), -1), axis=1)
+    return medians

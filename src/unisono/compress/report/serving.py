@@ -52,9 +52,15 @@ class Serving:
     """
 
     def __init__(self, graph: PredictorGraph, runtime: str) -> None:
+        self._graph, self._onnx = graph, with_front(graph.onnx)
         self.runtime = runtime
-        self.session: Session = open_session(with_front(graph.onnx), runtime)
+        self.session: Session = open_session(self._onnx, runtime)
         self._encoder = RowEncoder(graph, self.session.interface, graph.request, graph.features)
+
+    def open_again(self) -> None:
+        """Have it somewhere else in memory."""
+        self.session = open_session(self._onnx, self.runtime)
+        self._encoder = RowEncoder(self._graph, self.session.interface, self._graph.request, self._graph.features)
 
     def arrays(self, requests: Requests) -> dict[str, NDArray[Any]]:
         """What the runtime is given for some requests."""
