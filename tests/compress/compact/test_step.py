@@ -18,6 +18,7 @@ from unisono.compress.compact.step import Compact
 from unisono.compress.context import Context
 from unisono.compress.modules.model import answers
 from unisono.compress.recipe import recipe_of
+from unisono.compress.running.graphs import answering
 from unisono.compress.subject import Subject
 from unisono.models import import_model
 from unisono.spec.errors import DefinitionError, ModelError
@@ -163,5 +164,5 @@ def test_a_recipe_with_impossible_settings_is_refused() -> None:
 def test_blocks_and_a_pooled_head_are_exported_as_a_graph(block: Any, images: Case) -> None:
     model = images.applied(Compact(block=block, head="pool", epochs=1, rows=64)).module()
     imported = import_model(model.importable, inputs=images.data.inputs, columns=model.columns)
-    said = imported.answer(images.data.test[:20])["prediction"]
+    said = answering(imported, images.data.inputs)(images.data.test[:20])["prediction"]
     assert [model.classes[place] for place in answers(model, images.data.test[:20]).argmax(axis=1)] == list(said)

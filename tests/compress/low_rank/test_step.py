@@ -17,6 +17,7 @@ from unisono.compress.low_rank.step import LowRank
 from unisono.compress.low_rank.timing import time_ms
 from unisono.compress.modules.model import answers
 from unisono.compress.recipe import recipe_of
+from unisono.compress.running.graphs import answering
 from unisono.compress.subject import Subject
 from unisono.models import import_model
 from unisono.spec.errors import DefinitionError, InputError, ModelError
@@ -198,6 +199,6 @@ def test_what_comes_out_is_exported_as_a_graph(texts: Case) -> None:
     made = replace(texts, subject=made).applied(LowRankEmbedding(rank=10, fewest=20, include=("*word*",)))
     model = made.module()
     imported = import_model(model.importable, inputs=texts.data.inputs, columns=model.columns)
-    said = imported.answer(texts.data.test[:20])["prediction"]
+    said = answering(imported, texts.data.inputs)(texts.data.test[:20])["prediction"]
     scores = answers(model, texts.data.test[:20])
     assert [model.classes[place] for place in scores.argmax(axis=1)] == list(said)

@@ -27,7 +27,7 @@ class Pooled(nn.Module):
 
     def forward(self, flat: torch.Tensor) -> torch.Tensor:
         """Rows x numbers -> rows x scores."""
-        scores: torch.Tensor = self.linear(flat.reshape(len(flat), self.channels, -1).mean(dim=2))
+        scores: torch.Tensor = self.linear(flat.reshape(-1, self.channels, flat.shape[1] // self.channels).mean(dim=2))
         return scores
 
 
