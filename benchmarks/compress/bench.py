@@ -72,12 +72,13 @@ class Bench:
         """
         chosen = recipe_of({"data": SETTINGS[name], **recipe})
         made = self.project(name).compress(
-            name, chosen, model, data=self.data(name), register=False, progress=_progress()
+            name, chosen, model, data=self.data(name), register=False, progress=progress()
         )
         return made.report
 
 
-def _progress() -> Callable[[str, int, int | None], None]:
+def progress() -> Callable[[str, int, int | None], None]:
+    """Says on standard error how far something is, in tenths."""
     from unisono.cli.progress import line
 
     told: dict[str, int] = {}
