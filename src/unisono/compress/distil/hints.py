@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from unisono.compress.distil.layers import blocks_of
 from unisono.compress.modules.batches import Batch
+from unisono.compress.modules.training import Precision
 from unisono.spec.errors import ModelError
 from unisono.spec.wording import listing
 
@@ -62,7 +63,7 @@ def no_layers(module: nn.Module, wanted: str) -> ModelError:
 
 def _keeper(kept: dict[int, torch.Tensor], place: int) -> Any:
     def keep(module: nn.Module, given: Any, made: Any) -> None:
-        kept[place] = made[0] if isinstance(made, tuple) else made
+        kept[place] = (made[0] if isinstance(made, tuple) else made).float()
 
     return keep
 
@@ -113,6 +114,7 @@ class Hints:
     hidden:    weight of the hidden states.
     attention: weight of the relations between tokens in the last layer.
     ids:       the teacher's token of each of the student's, if they have other numbers.
+    precision: of the teacher's products, as of the student's.
     """
 
     teacher: nn.Module
@@ -120,6 +122,7 @@ class Hints:
     hidden: float
     attention: float
     ids: torch.Tensor | None = None
+    precision: Precision = "float32"
     _student: Inside = field(default_factory=Inside)
 
     @contextmanager
@@ -131,7 +134,8 @@ class Hints:
     def __call__(self, module: nn.Module, batch: Batch, scores: torch.Tensor) -> torch.Tensor:
         """The loss of the batch that the student has just read."""
         arguments = batch.arguments if self.ids is None else tuple(self.ids[one] for one in batch.arguments)
-        with torch.no_grad(), watched(self.teacher) as told:
+        quick = torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
+        with torch.no_grad(), quick, watched(self.teacher) as told:
             self.teacher(*arguments)
         loss = scores.new_zeros(())
         if self.hidden:

@@ -105,7 +105,7 @@ def _hints(
 ) -> Hints | None:
     if not _looks_inside(settings):
         return None
-    return Hints(teacher.module, layers, settings.hidden, settings.attention, ids)
+    return Hints(teacher.module, layers, settings.hidden, settings.attention, ids, settings.precision)
 
 
 def taught_module(subject: Subject, context: Context, settings: Settings, module: Any = None) -> Subject:

@@ -183,7 +183,7 @@ class _Run:
 
     def _parts(self, scores: torch.Tensor, batch: Batch, lesson: Lesson) -> list[torch.Tensor]:
         targets = _targets(lesson, batch.rows)
-        known = torch.ones(len(scores), dtype=torch.bool) if targets is None else _are_known(targets)
+        known = torch.zeros(len(scores), dtype=torch.bool) if targets is None else _are_known(targets)
         share = 0.0 if lesson.taught is None else self._settings.teacher_share
         parts = []
         if targets is not None and share < 1 and bool(known.any()):
@@ -191,7 +191,7 @@ class _Run:
             parts.append(weight * label_loss(scores[known], targets[known]))
         if lesson.taught is not None:
             taught = torch.from_numpy(lesson.taught[batch.rows])
-            for rows, weight in ((known, share if targets is not None else 1.0), (~known, 1.0)):
+            for rows, weight in ((known, share), (~known, 1.0)):
                 if weight > 0 and bool(rows.any()):
                     own = weight * float(rows.float().mean())
                     parts.append(own * teacher_loss(scores[rows], taught[rows], self._settings.temperature))
