@@ -16,6 +16,7 @@ def check_bindings(root: Path, config: Config, definitions: Definitions) -> None
         ("events", config.events, definitions.sources),
         ("requests", config.requests, definitions.predictors),
         ("engines", config.engines, definitions.predictors),
+        ("stream.engines", config.stream.engines, definitions.predictors),
         ("serve.models", config.serve.models, definitions.predictors),
     ):
         for name in bound:

@@ -32,6 +32,15 @@ class Registry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return "Registry(...)"  # a password may be in its URLs
 
 
+class Stream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[stream]: how a stream answers.
+
+    engines: predictor -> engine that runs its graph; onnxruntime, where none is named.
+    """
+
+    engines: dict[str, str] = {}
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What unisono.toml says. Paths are relative to its folder.
 
@@ -40,6 +49,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events:      source -> file with its events.
     requests:    predictor -> file with its requests.
     engines:     predictor -> engine that scores its tables; onnxruntime, where none is named.
+    stream:      what answers requests of the log.
     schedules:   name -> when which prediction is made.
     cost:        what computing costs; None: runs have no cost.
     """
@@ -49,6 +59,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events: dict[str, str] = {}
     requests: dict[str, str] = {}
     engines: dict[str, str] = {}
+    stream: Stream = Stream()
     serve: Serve = Serve()
     registry: Registry = Registry()
     schedules: dict[str, ScheduleSettings] = {}
@@ -67,5 +78,8 @@ def read_config(root: Path) -> Config:
     try:
         return msgspec.convert(content, Config)
     except msgspec.ValidationError as error:
-        allowed = "definitions, store, [events], [requests], [engines], [serve], [registry], [schedules.NAME], [cost]"
+        allowed = (
+            "definitions, store, [events], [requests], [engines], [stream], [serve], [registry], "
+            "[schedules.NAME], [cost]"
+        )
         raise InputError(f"{path}: {error}; allowed: {allowed}; correct or remove it") from error

@@ -342,8 +342,11 @@ class Project:
         from unisono.drivers.stream import StreamRun
 
         return StreamRun(
-            self.ready(predictor), Log(self.log_path), self.scorer(predictor), self._stream_path(predictor)
+            self.ready(predictor), Log(self.log_path), self._stream_scorer(predictor), self._stream_path(predictor)
         )
+
+    def _stream_scorer(self, predictor: str) -> Scorer:
+        return self.scorer(predictor, engine=self.config.stream.engines.get(predictor, REFERENCE_ENGINE))
 
     def _stream_path(self, predictor: str) -> Path:
         return self.store_path / "streams" / predictor

@@ -10,7 +10,7 @@ from unisono.drivers.row_scoring import RowScorer
 from unisono.drivers.scores import Outputs
 from unisono.features.answers import Matrix, without_nulls
 from unisono.models import GoldenRows, PredictorGraph, check_golden, load_graph, read_passport
-from unisono.models.engines import EngineSession, open_session
+from unisono.models.engines import EngineSession, open_session, tolerance_of
 from unisono.models.front import places
 from unisono.models.front_graph import with_front
 from unisono.models.names import REFERENCE_ENGINE, extras_of
@@ -31,7 +31,7 @@ class Scorer:
     version:  which one; its files are checked against their hashes, its graph against its golden rows.
     features: the predictor's feature names, in the order of the matrices it will be given.
     engine:   what runs the graph; see `models.engines`. It has to pass the golden rows like any other machine: every
-              bit for a version of class exact, within the passport's bound else.
+              bit for a version of class exact, within the passport's bound else, or within the engine's own.
 
     `extras` are the files that the graph needs beside it, those of its tokenizers: name -> content.
 
@@ -49,7 +49,7 @@ class Scorer:
 
     def _check(self, golden: GoldenRows, tolerance: Tolerance) -> None:
         try:
-            check_golden(self._session, golden, tolerance)
+            check_golden(self._session, golden, tolerance_of(self.engine, self.onnx, tolerance))
         except ModelError as error:
             if self.engine == REFERENCE_ENGINE:
                 raise

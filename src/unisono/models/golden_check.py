@@ -109,6 +109,6 @@ def _allowed(tolerance: Tolerance) -> str:
     if tolerance.numeric_class == "exact":
         return "equal bits; the numeric class of this graph is not exact here, so do not use it here, and report it"
     return (
-        f"a difference of {tolerance.bound:g}, and no other label, as the passport says (class bounded); "
+        f"a difference of {tolerance.bound:g}, and no other label, as the passport or the engine says (class bounded); "
         "register the model on this kind of machine"
     )

@@ -113,18 +113,24 @@ class Runner:
             answer: list[Tensor] = self._call(self.outputs, feeds, options)
         except Exception as error:  # its errors have no common class of their own
             if options.terminate:
-                raise ModelError(
-                    "graph: it was stopped, since it took too long; allowed: less time; use another version"
-                ) from error
-            raise InputError(
-                f"graph: {one_line(error)}; allowed: arrays as its inputs say; check the arrays"
-            ) from error
+                raise stopped() from error
+            raise unfit(error) from error
         return answer
 
     def stop(self) -> None:
         """Let what runs now end soon, with an error; not what is run later. On any thread."""
         running, self._options = self._options, onnxruntime.RunOptions()
         running.terminate = True
+
+
+def stopped() -> ModelError:
+    """What to say of a run that somebody stopped."""
+    return ModelError("graph: it was stopped, since it took too long; allowed: less time; use another version")
+
+
+def unfit(error: Exception) -> InputError:
+    """What to say of arrays that a graph refuses."""
+    return InputError(f"graph: {one_line(error)}; allowed: arrays as its inputs say; check the arrays")
 
 
 def stop(run: Run | None) -> None:

@@ -46,3 +46,10 @@ def test_a_certificate_that_was_renewed_under_another_name_is_taken_over() -> No
     now = replace(NOW, http=Http(certificate="a.pem", key="b.pem"))
     read = replace(NOW, http=Http(certificate="c.pem", key="d.pem"))
     assert taken_over(now, read) == (read, [])
+
+
+def test_another_engine_waits_for_a_restart_and_what_else_is_said_of_a_model_does_not() -> None:
+    now = replace(NOW, models={"risk": Model(engine="openvino"), "rent": Model()})
+    read = replace(NOW, models={"risk": Model(engine="trees", pinned=True), "rent": Model()})
+    kept = {"risk": Model(engine="openvino", pinned=True), "rent": Model()}
+    assert taken_over(now, read) == (replace(NOW, models=kept), ["models.engine"])

@@ -152,11 +152,13 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     split:  alias -> its share of the callers who ask for no version; the champion has what is left.
     shadow: aliases that see the same requests; nobody gets their answers.
     pinned: whether its versions stay in memory, whatever else wants room.
+    engine: what runs their graphs; "": the quickest that has the reference's bits.
     """
 
     split: dict[str, Annotated[float, Meta(ge=0, le=1)]] = {}
     shadow: list[str] = []
     pinned: bool = False
+    engine: str = ""
 
 
 class Grpc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -26,6 +26,8 @@ from unisono.drivers.serving.workers.keeper import Keeper, Terms
 from unisono.drivers.serving.workers.messages import Predictor
 from unisono.drivers.serving.workers.reports import Event, Report, no_report
 from unisono.drivers.serving.workers.watching import Shapes, Watcher
+from unisono.models.engines import LoadsLibrary, find_engine
+from unisono.models.names import REFERENCE_ENGINE
 from unisono.spec.errors import StoreError
 
 if TYPE_CHECKING:
@@ -98,12 +100,24 @@ def serve(project: Project, wishes: Wishes, *, announce: Callable[[str], None], 
 def watcher_of(project: Project, plans: Mapping[str, OnlinePlan], report: Report) -> Watcher:
     """What asks a project's registry, and prepares versions in its store."""
     folder = _folder(project)
+    wanted = {name: _engine(project.config.serve, name) for name in plans}
     return Watcher(
         lambda: open_registry(project.root, project.config),
         plans,
-        lambda registry, version, plan: prepare(registry, version, plan, folder).path,
+        lambda registry, version, plan: prepare(registry, version, plan, folder, engine=wanted[version.predictor]).path,
         report=report,
     )
+
+
+def _engine(settings: Serve, predictor: str) -> str | None:
+    """That is to run a predictor's graphs, if one is named. Raises InputError, ModelError if it cannot be had."""
+    name = settings.models.get(predictor, Model()).engine
+    if not name or name == REFERENCE_ENGINE:
+        return name or None
+    engine = find_engine(name)
+    if isinstance(engine, LoadsLibrary):
+        engine.load()
+    return name
 
 
 def _folder(project: Project) -> Path:

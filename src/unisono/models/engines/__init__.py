@@ -10,29 +10,42 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from unisono.models.engines.base import Engine, PreparedGraph, PreparesGraphs, UnsuitableError
+from unisono.models.engines.base import (
+    Engine,
+    LoadsLibrary,
+    PreparedGraph,
+    PreparesGraphs,
+    StatesBound,
+    UnsuitableError,
+)
 from unisono.models.names import REFERENCE_ENGINE
 from unisono.models.session import Session
-from unisono.models.verifying.classes import NumericClass
+from unisono.models.verifying.classes import NumericClass, Tolerance
 from unisono.spec.errors import InputError, ModelError
 from unisono.spec.wording import did_you_mean, listing, quoted
 
 __all__ = [
     "Engine",
     "EngineSession",
+    "LoadsLibrary",
     "PreparedGraph",
     "PreparesGraphs",
+    "StatesBound",
     "UnsuitableError",
     "engines",
     "find_engine",
     "open_session",
+    "tolerance_of",
     "unsuitable",
 ]
 
 GROUP = "unisono.engines"
 
 # The same as the entry points of this package, for a source tree that is not installed.
-_OURS = {"trees": "unisono.models.engines.trees:Trees"}
+_OURS = {
+    "trees": "unisono.models.engines.trees:Trees",
+    "openvino": "unisono.models.engines.openvino:OpenVino",
+}
 
 
 @cache
@@ -92,3 +105,14 @@ def find_engine(name: str) -> Engine:
 def open_session(graph: bytes, engine: str = REFERENCE_ENGINE) -> Session:
     """A predictor's graph, ready to answer, by the engine that is named. Raises InputError, ModelError."""
     return Session(graph) if engine == REFERENCE_ENGINE else EngineSession(graph, engine)
+
+
+def tolerance_of(engine: str, graph: bytes, passport: Tolerance) -> Tolerance:
+    """How far answers to golden rows may be apart: by the version's passport, or by what the engine says of itself.
+
+    Raises InputError if there is no such engine.
+    """
+    if engine == REFERENCE_ENGINE:
+        return passport
+    found: object = find_engine(engine)
+    return Tolerance(max(passport.bound, found.bound(graph))) if isinstance(found, StatesBound) else passport

@@ -56,5 +56,23 @@ class PreparesGraphs(Protocol):
         ...
 
 
+@runtime_checkable
+class StatesBound(Protocol):
+    """An engine of class bounded that says by itself how near it comes."""
+
+    def bound(self, graph: bytes) -> float:
+        """How far its answers to a graph may be from the reference's, absolute or relative, whichever is smaller."""
+        ...
+
+
+@runtime_checkable
+class LoadsLibrary(Protocol):
+    """An engine that needs a library that is not always installed."""
+
+    def load(self) -> None:
+        """Have the library in memory. Raises ModelError if it is not installed."""
+        ...
+
+
 class UnsuitableError(ValueError):
     """An engine cannot run a graph; the message says why, as a sentence about the graph."""

@@ -17,27 +17,27 @@ from unisono.models.engines.stepping import steps_of
 def cut(graph: bytes) -> Parts:
     """A graph in parts. Raises UnsuitableError if it has no tree ensemble of the kernel's, or cannot be cut there."""
     whole = onnx.load_model_from_string(graph).graph
-    if any(_has_subgraph(node) for node in whole.node):
+    if any(has_subgraph(node) for node in whole.node):
         raise UnsuitableError("it has branches or loops")
     ensembles = [node for node in whole.node if (node.domain, node.op_type) == (DOMAIN, OPERATOR)]
     if not ensembles:
         raise UnsuitableError(f"it has no {OPERATOR}")
-    matrices, sums = {node.input[0] for node in ensembles}, _made(ensembles)
-    first = _makers(whole, matrices)
-    made_first = _made(first)
+    matrices, sums = {node.input[0] for node in ensembles}, made_by(ensembles)
+    first = makers(whole, matrices)
+    made_first = made_by(first)
     if made_first & sums:
         raise UnsuitableError("it has trees that ask about what other trees say")
     rest = [node for node in whole.node if node.output[0] not in made_first | sums]
     outputs = [one.name for one in whole.output]
-    before = _part(whole, first, [], sorted(made_first & (matrices | _used(rest) | set(outputs))))
+    before = part(whole, first, [], sorted(made_first & (matrices | used_by(rest) | set(outputs))))
     given = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, None) for name in sorted(sums)]
     given += [] if before is None else before.graph.output
-    after = _part(whole, rest, given, [name for name in outputs if name in _made(rest)])
+    after = part(whole, rest, given, [name for name in outputs if name in made_by(rest)])
     widths = _widths(whole)
     read = tuple(read_ensemble(node, widths.get(node.input[0])) for node in ensembles)
     is_plain = before is None and len(read) == 1 and after is not None and len(after.graph.output) == len(outputs)
     steps = steps_of(after) if after is not None and is_plain else None
-    return Parts(_bytes(before), read, _bytes(after), tuple(outputs), steps)
+    return Parts(encoded(before), read, encoded(after), tuple(outputs), steps)
 
 
 def _widths(graph: GraphProto) -> dict[str, int]:
@@ -46,23 +46,27 @@ def _widths(graph: GraphProto) -> dict[str, int]:
     return {name: shape[1] for name, shape in shapes.items() if len(shape) == 2 and shape[1] > 0}
 
 
-def _bytes(model: ModelProto | None) -> bytes | None:
+def encoded(model: ModelProto | None) -> bytes | None:
+    """A part as bytes, if there is one."""
     return None if model is None else model.SerializeToString()
 
 
-def _has_subgraph(node: NodeProto) -> bool:
+def has_subgraph(node: NodeProto) -> bool:
+    """Whether it is a branch or a loop."""
     return any(one.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for one in node.attribute)
 
 
-def _used(nodes: Iterable[NodeProto]) -> set[str]:
+def used_by(nodes: Iterable[NodeProto]) -> set[str]:
+    """The values that some nodes read."""
     return {name for node in nodes for name in node.input}
 
 
-def _made(nodes: Iterable[NodeProto]) -> set[str]:
+def made_by(nodes: Iterable[NodeProto]) -> set[str]:
+    """The values that some nodes make."""
     return {name for node in nodes for name in node.output}
 
 
-def _makers(graph: GraphProto, names: set[str]) -> list[NodeProto]:
+def makers(graph: GraphProto, names: set[str]) -> list[NodeProto]:
     """The nodes that values are made by, in the graph's order."""
     needed = set(names)
     found: list[NodeProto] = []
@@ -73,16 +77,18 @@ def _makers(graph: GraphProto, names: set[str]) -> list[NodeProto]:
     return found[::-1]
 
 
-def _part(
+def part(
     whole: GraphProto, nodes: Sequence[NodeProto], given: Sequence[ValueInfoProto], outputs: Sequence[str]
 ) -> ModelProto | None:
-    """Some nodes as a graph of their own.
+    """Some nodes as a graph of their own; None if there are none.
 
     given: values that other parts make.
+
+    Raises UnsuitableError if the type of an output is not known.
     """
     if not nodes:
         return None
-    used = _used(nodes)
+    used = used_by(nodes)
     inputs = [one for one in (*whole.input, *given) if one.name in used]
     constants = [one for one in whole.initializer if one.name in used]
     made = [next((one for one in whole.output if one.name == name), ValueInfoProto(name=name)) for name in outputs]

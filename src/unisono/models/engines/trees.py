@@ -13,6 +13,7 @@ from unisono.kernel.forests import Forest
 from unisono.kernel.walking import TreesError
 from unisono.models.engines.base import PreparedGraph, UnsuitableError
 from unisono.models.engines.parts import Ensemble, Parts, read_parts
+from unisono.models.engines.relay import run_part
 from unisono.models.engines.steps import FEW_ROWS, Stepper
 from unisono.models.session import Run, Runner, Tensor, stop
 from unisono.models.verifying.classes import NumericClass
@@ -86,26 +87,19 @@ class _CutGraph:
     def __call__(self, feeds: Mapping[str, Tensor]) -> list[Tensor]:
         """The outputs, in order. Raises InputError if an array does not fit."""
         values = dict(feeds)
-        _run(self._before, values)
+        run_part(self._before, values)
         for ensemble in self.ensembles:
             matrix = values[ensemble.matrix]
             if self._reference is not None and ensemble.has_fractions(matrix):
                 return self._reference(feeds)
             values[ensemble.sums] = ensemble.add_up(matrix)
-        _run(self._after, values)
+        run_part(self._after, values)
         return [values[name] for name in self._outputs]
 
     def stop(self) -> None:
         """Let what runs now end soon."""
         for part in (self._before, self._after, self._reference):
             stop(part)
-
-
-def _run(part: Runner | None, values: dict[str, Tensor]) -> None:
-    """Adds what a part makes to the values that there are."""
-    if part is not None:
-        given = {name: values[name] for name in part.inputs if name in values}
-        values.update(zip(part.outputs, part(given), strict=True))
 
 
 class _Ensemble:

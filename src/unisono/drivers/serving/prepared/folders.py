@@ -30,7 +30,7 @@ class Serving(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     predictor, version: names.
     wanted_engine:  that was asked for; "": the quickest that has the reference's bits.
     engine:         what runs the graph, and numeric_class: whether that always has the bits of the reference.
-    bound:          how far answers to golden rows may be apart, as the passport says; 0: equal bits.
+    bound:          how far answers to golden rows may be apart, as the passport or the engine says; 0: equal bits.
     description:    of the graph.
     interface:      of what runs it.
     files:          name -> SHA-256 of the content.

@@ -13,7 +13,7 @@ from unisono.drivers.serving.prepared.trial import GoldenRequests, MadeFor, Scor
 from unisono.drivers.serving.repository import Form
 from unisono.drivers.serving.versions.memory import resident_bytes, trim
 from unisono.drivers.serving.wire.tensors import forms_of
-from unisono.models.engines import PreparesGraphs, UnsuitableError, find_engine, unsuitable
+from unisono.models.engines import LoadsLibrary, PreparesGraphs, UnsuitableError, find_engine, unsuitable
 from unisono.models.golden import GoldenRows
 from unisono.models.golden_check import check_golden
 from unisono.models.names import REFERENCE_ENGINE, extras_of
@@ -76,8 +76,9 @@ def load(path: Path, plan: OnlinePlan) -> PreparedScorer:
 def _settle(engine: str) -> None:
     """Load what a process loads once, some 10 MB, so that it is not taken for the first version's."""
     open_native(_SMALLEST)
-    if engine != REFERENCE_ENGINE:
-        find_engine(engine)
+    found = None if engine == REFERENCE_ENGINE else find_engine(engine)
+    if isinstance(found, LoadsLibrary):
+        found.load()
 
 
 _SMALLEST = (

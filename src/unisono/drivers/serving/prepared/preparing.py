@@ -22,7 +22,7 @@ from unisono.drivers.serving.prepared.folders import (
     write_folder,
 )
 from unisono.drivers.serving.prepared.loading import load
-from unisono.models.engines import PreparesGraphs, UnsuitableError, find_engine, unsuitable
+from unisono.models.engines import PreparesGraphs, UnsuitableError, find_engine, tolerance_of, unsuitable
 from unisono.models.names import REFERENCE_ENGINE, extras_of
 from unisono.models.passport import read_passport
 from unisono.models.predictor_graph import Description
@@ -123,7 +123,7 @@ def _made_by(engine: str, source: _Source, plan: OnlinePlan, place: Path, *, wan
         wanted_engine=wanted,
         engine=engine,
         numeric_class=numeric_class,
-        bound=read_passport(source.files["passport.json"]).tolerance().bound,
+        bound=tolerance_of(engine, source.graph, read_passport(source.files["passport.json"]).tolerance()).bound,
         description=Description.of(runner.metadata),
         interface=Interface.of(runner),
         files={name: hash_of(content) for name, content in files.items()},

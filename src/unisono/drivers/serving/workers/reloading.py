@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from unisono.drivers.serving.settings import Serve
+from unisono.drivers.serving.settings import Model, Serve
 
 _AT_START = ("host", "port", "grpc", "log", "metrics", "tracing", "access")
 """Sections, and values of [serve], by which processes and sockets are made."""
@@ -25,4 +25,11 @@ def taken_over(now: Serve, read: Serve) -> tuple[Serve, list[str]]:
     if bool(http.certificate) != bool(now.http.certificate):
         http = replace(http, certificate=now.http.certificate, key=now.http.key)
         waiting.append("http.certificate")
-    return replace(read, **kept, workers=workers, http=http), waiting
+    models = {name: replace(one, engine=_engine(now, name)) for name, one in read.models.items()}
+    if models != read.models:
+        waiting.append("models.engine")
+    return replace(read, **kept, workers=workers, http=http, models=models), waiting
+
+
+def _engine(settings: Serve, predictor: str) -> str:
+    return settings.models.get(predictor, Model()).engine
