@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 import unisono as un
 from tests.compress.conftest import Case
 from unisono.compress.distil.estimators import taught_estimator
+from unisono.compress.distil.learners import with_classes
 from unisono.compress.distil.soft import mixed, weighted
 from unisono.compress.distil.step import Distil
 from unisono.compress.subject import Subject
@@ -90,6 +94,33 @@ def test_a_regression_teaches_numbers(trees: Case) -> None:
     said = subject_scores(made, test, case.context)[:, 0]
     assert np.corrcoef(said, test["label"].to_numpy())[0, 1] > 0.99
     assert len(made.notes["distil"]["tried"]) == 2  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("student", ["boosted", "forest", "tree", "linear"])
+def test_a_student_keeps_the_order_of_its_teachers_classes(numbers: Case, student: Any, tmp_path: Path) -> None:
+    turned = ("yes", "no")
+    data = replace(numbers.data, classes=turned)
+    model = numbers.subject.module()
+    head = deepcopy(model.module)
+    with torch.no_grad():
+        for one in (head.layers[-1].weight, head.layers[-1].bias):  # type: ignore[index, union-attr]
+            one.copy_(one.flip(0))
+    subject = Subject(torch=replace(model, classes=turned).with_module(head))
+    case = Case(subject, data, replace(numbers.context, original=subject, data=data, cache=tmp_path))
+    made = case.applied(Distil(student=student, trees=20, **SETTLED))
+    imported = import_model(made.ensemble, inputs=data.inputs, columns=made.columns)
+    said = imported.answer(data.test)
+    assert imported.classes == turned
+    assert (said["prediction"] == data.test["label"].to_numpy()).mean() > 0.85
+    assert (np.where(said["probability"] > 0.5, "no", "yes") == data.test["label"].to_numpy()).mean() > 0.85
+
+
+def test_a_class_that_is_never_learnt_from_is_named() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression().fit([[0.0], [1.0]], [0, 2])
+    with pytest.raises(InputError, match='no row to learn from says "maybe"; allowed: rows of every class'):
+        with_classes(fitted, ["no", "maybe", "yes"])
 
 
 def test_mixtures_are_tried_and_the_best_is_kept(trees: Case) -> None:

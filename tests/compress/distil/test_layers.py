@@ -136,5 +136,5 @@ def test_a_module_without_layers_has_none_to_drop(numbers: Case) -> None:
 
 
 def test_an_ensemble_has_no_layers_to_drop(trees: Case) -> None:
-    with pytest.raises(ModelError, match=r"teacher that is a ensemble"):
+    with pytest.raises(ModelError, match=r"teacher of the kind ensemble"):
         trees.applied(Distil(layers=1))

@@ -108,7 +108,7 @@ def test_a_stage_is_made_again_when_the_users_module_changes(tmp_path: Path, mon
 
 def test_hidden_states_are_asked_of_transformers_alone(trees: Case) -> None:
     step = Distil(hidden=1.0, **SETTLED)
-    with pytest.raises(ModelError, match="a teacher that is a ensemble; allowed: of a transformer of torch"):
+    with pytest.raises(ModelError, match="a teacher of the kind ensemble; allowed: of a transformer of torch"):
         taught_module(trees.subject, trees.context, step, Layers())
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from unisono.compress.context import Context
 from unisono.compress.distil.choosing import Mixture, least, mixtures, validation_loss
-from unisono.compress.distil.learners import LEARNERS, columns_for, text_part
+from unisono.compress.distil.learners import LEARNERS, columns_for, text_part, with_classes
 from unisono.compress.distil.learners import Settings as LearnerSettings
 from unisono.compress.distil.lessons import Rows, rows_of
 from unisono.compress.distil.reading import Reading, frame_of, reading_of
@@ -107,17 +107,15 @@ class _Desk:
     def _taught(self, mixture: Mixture) -> Any:
         classes = self._context.data.classes
         lesson = weighted(self._shares(mixture))
-        targets = np.array(classes)[lesson.targets] if classes else lesson.targets
         model = LEARNERS[self._settings.student](self._settings, bool(classes), self._context.seed)
-        return model.fit(self._matrix[lesson.rows], targets, sample_weight=lesson.weights)
+        model.fit(self._matrix[lesson.rows], lesson.targets, sample_weight=lesson.weights)
+        return with_classes(model, classes) if classes else model
 
     def scores(self, model: Any) -> NDArray[np.float32]:
         """What a student says of the validation rows: rows x classes, in the order of the data's, or rows x 1."""
-        classes = self._context.data.classes
-        if not classes:
+        if not self._context.data.classes:
             return np.asarray(model.predict(self._validation), np.float32).reshape(-1, 1)
-        places = [list(model.classes_).index(one) for one in classes]
-        said = np.asarray(model.predict_proba(self._validation))[:, places]
+        said = np.asarray(model.predict_proba(self._validation))
         scores: NDArray[np.float32] = np.log(np.maximum(said, _SMALLEST)).astype(np.float32)
         return scores
 

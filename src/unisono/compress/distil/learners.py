@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
 from unisono.compress.distil.reading import Reading
-from unisono.spec.errors import ModelError
+from unisono.spec.errors import InputError, ModelError
+from unisono.spec.wording import listing, quoted
 
 
 class Settings(Protocol):
@@ -68,6 +71,29 @@ def _linear(settings: Settings, has_classes: bool, seed: int) -> Any:
 
 LEARNERS: Mapping[str, Learner] = {"forest": _forest, "boosted": _boosted, "tree": _tree, "linear": _linear}
 """Name of a student -> what makes it."""
+
+
+def with_classes(model: Any, classes: Sequence[Any]) -> Any:
+    """A classifier that was fitted on the places of classes, with their labels in that order.
+
+    It would have sorted them. The teacher's order decides of which class `probability` is, and who reads it should notice no
+    change.
+
+    Raises InputError if a class is never learnt from.
+    """
+    known = {int(place) for place in model.classes_}
+    unseen = [one for place, one in enumerate(classes) if place not in known]
+    if unseen:
+        raise InputError(
+            f"data: no row to learn from says {listing(quoted(one) for one in unseen)}; allowed: rows of every class; "
+            "give more rows"
+        )
+    labels = np.array(classes)
+    if hasattr(model, "_le"):  # LightGBM's
+        model._le.classes_ = model._classes = labels
+    else:
+        model.classes_ = labels
+    return model
 
 
 def takes_gaps(student: str) -> bool:

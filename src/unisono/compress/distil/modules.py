@@ -126,7 +126,7 @@ def _hints_for(student: TorchModel, subject: Subject, settings: Settings) -> Hin
         return None
     if subject.torch is None:
         raise ModelError(
-            f"distil: hidden and attention of a teacher that is a {subject.kind}; allowed: of a transformer of torch; "
+            f"distil: hidden and attention of a teacher of the kind {subject.kind}; allowed: of a transformer of torch; "
             "leave them out"
         )
     return _hints(subject.torch, _layers(student, subject.torch), settings)
