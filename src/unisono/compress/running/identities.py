@@ -6,6 +6,7 @@ import hashlib
 import inspect
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from onnx import load_model_from_string
@@ -36,8 +37,15 @@ def _module_identity(subject: Subject) -> str:
         content.update(name.encode() + str(tensor.dtype).encode() + repr(tuple(tensor.shape)).encode())
         content.update(tensor.detach().contiguous().cpu().numpy().tobytes())
     if model.tokenizer is not None:
-        content.update(model.tokenizer.backend_tokenizer.to_str().encode())
+        content.update(_tokenizer_said(model.tokenizer))
     return content.hexdigest()[:32]
+
+
+def _tokenizer_said(tokenizer: Any) -> bytes:
+    """What a tokenizer does to a text, but for what its last call has left in it: how that was cut and filled up."""
+    document = msgspec.json.decode(tokenizer.backend_tokenizer.to_str())
+    said = {**document, "truncation": None, "padding": None}
+    return msgspec.json.encode(said, order="sorted") + str(tokenizer.model_max_length).encode()
 
 
 def stage_identity(before: str, step: Step, *, data: str, seed: int) -> str:
