@@ -144,6 +144,11 @@ OPERATORS: dict[str, tuple[Callable[[Emitter], str], tuple[str, ...]]] = {
     "sum of whole numbers": (lambda emit: _back(emit, emit("ReduceSum", emit("Cast", "x", to=7), keepdims=1)), ()),
     "unsigned weights": (lambda emit: _back(emit, _whole_product(emit, np.array([[200]], np.uint8))), ()),
     "weights of 7 bits": (lambda emit: _back(emit, _whole_product(emit, np.array([[-63]], np.int8))), ()),
+    "unsigned numbers that come at run time": (lambda emit: _back(emit, _both(emit, TensorProto.UINT8)), ()),
+    "signed numbers that come at run time": (
+        lambda emit: _back(emit, _both(emit, TensorProto.INT8)),
+        ("MatMulInteger of UINT8",),
+    ),
     "weights of 8 bits": (
         lambda emit: _back(emit, _whole_product(emit, np.array([[-64]], np.int8))),
         ("MatMulInteger of UINT8",),
@@ -157,6 +162,11 @@ def _wide(emit: Emitter) -> str:
 
 def _back(emit: Emitter, value: str) -> str:
     return emit("Cast", value, to=TensorProto.FLOAT)
+
+
+def _both(emit: Emitter, kind: int) -> str:
+    numbers = emit("Cast", "x", to=TensorProto.UINT8)
+    return emit("MatMulInteger", numbers, emit("Cast", "x", to=kind))
 
 
 def _whole_product(emit: Emitter, weights: NDArray[Any]) -> str:

@@ -108,12 +108,14 @@ def _is_double(node: NodeProto, kinds: Mapping[str, str], known: Mapping[str, ND
 
 
 def _weights_at(place: int) -> Rule:
-    """Whether the weights of an 8-bit product are known, and unsigned or of 7 bits."""
+    """Whether an 8-bit product is of unsigned numbers with weights that are unsigned, or known and of 7 bits."""
 
     def rule(node: NodeProto, kinds: Mapping[str, str], known: Mapping[str, NDArray[Any]]) -> bool:
         weights = known.get(node.input[place])
-        if weights is None or kinds.get(node.input[0]) != "UINT8":
+        if kinds.get(node.input[0]) != "UINT8":
             return False
+        if weights is None:
+            return kinds.get(node.input[place]) == "UINT8"
         return weights.dtype == np.uint8 or bool((np.abs(weights.astype(np.int64)) <= _SAFE_BITS).all())
 
     return rule
