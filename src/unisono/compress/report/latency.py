@@ -33,7 +33,7 @@ class Timing:
     """What was measured of one model in one runtime.
 
     singles: milliseconds of a call with one row: rounds x 2 turns x calls.
-    batches: milliseconds of a call with a batch: rounds x 2 turns.
+    batches: milliseconds of a call with a batch: rounds.
     """
 
     serving: Serving
@@ -74,17 +74,21 @@ def timings(models: Sequence[tuple[Serving, Requests]], told: Callable[[int, int
     calls = int(np.clip(_SINGLES_S / (2 * ROUNDS * sum(first)), _FEWEST_CALLS, _MOST_CALLS))
     batch_rows = _SLOW_BATCH_ROWS if slowest_s > _SLOW_S else _BATCH_ROWS
     singles = np.empty((len(models), ROUNDS, 2, calls))
-    batches = np.empty((len(models), ROUNDS, 2))
+    batches = np.empty((len(models), ROUNDS))
     for number in range(ROUNDS):
         if reopened:
             _open_again(models)
-        for turn, order in enumerate((range(len(models)), reversed(range(len(models))))):
-            for place in order:
-                serving, requests = models[place]
-                singles[place, number, turn] = _calls(serving, requests, calls)
-                batches[place, number, turn] = _batch(serving, requests, number, batch_rows)
+        singles[:, number] = _turns(models, calls)
+        batches[:, number] = [_batch(serving, requests, number, batch_rows) for serving, requests in models]
         told(number + 1, ROUNDS)
     return [Timing(serving, singles[place], batches[place], batch_rows) for place, (serving, _) in enumerate(models)]
+
+
+def _turns(models: Sequence[tuple[Serving, Requests]], calls: int) -> Numbers:
+    """Milliseconds of everybody's calls, forwards and then backwards: models x 2 turns x calls."""
+    forwards = [_calls(serving, requests, calls) for serving, requests in models]
+    backwards = [_calls(serving, requests, calls) for serving, requests in reversed(models)]
+    return np.stack([forwards, backwards[::-1]], axis=1)
 
 
 def _quick_to_open(serving: Serving, models: int) -> bool:
