@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import numpy as np
@@ -34,10 +36,20 @@ class Settings(Protocol):
     def rows(self) -> int | None: ...
 
 
-def recovered(model: TorchModel, context: Context, settings: Settings, *, what: str = "recovering") -> TorchModel:
+def recovered(
+    model: TorchModel,
+    context: Context,
+    settings: Settings,
+    *,
+    what: str = "recovering",
+    also: Callable[[nn.Module], None] | None = None,
+    watching: Callable[[nn.Module], AbstractContextManager[object]] = nullcontext,
+) -> TorchModel:
     """A copy of a model, trained on labels and on the scores of the original; weights that are zero stay zero.
 
-    what: it is called in the progress.
+    what:     it is called in the progress.
+    also:     called with the module after every step of the optimiser, while the gradients are there.
+    watching: see `Hooks`.
     """
     data = context.data
     chosen = sampled(data.train.height, settings.rows, context.seed)
@@ -55,8 +67,17 @@ def recovered(model: TorchModel, context: Context, settings: Settings, *, what: 
         temperature=settings.temperature,
         precision=settings.precision,
     )
-    hooks = Hooks(after_step=keep_zeros(model.module))
+    hooks = Hooks(watching=watching, after_step=_both(keep_zeros(model.module), also))
     return train(model, lesson, context, training, hooks=hooks, what=what)
+
+
+def _both(keeper: Callable[[nn.Module], None], also: Callable[[nn.Module], None] | None) -> Callable[[nn.Module], None]:
+    def after_step(module: nn.Module) -> None:
+        keeper(module)
+        if also is not None:
+            also(module)
+
+    return after_step
 
 
 def sampled(height: int, rows: int | None, seed: int) -> NDArray[np.int64]:
