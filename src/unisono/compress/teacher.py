@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -17,6 +19,7 @@ from unisono.spec.wording import listing
 
 Part = Literal["train", "validation", "unlabelled"]
 
+_ROWS = 4096  # asked at a time; texts of one length are asked together, and of few rows few are equally long
 _SMALLEST = 1e-7  # of a probability whose logarithm is taken
 
 
@@ -29,25 +32,38 @@ def teacher_scores(context: Context, part: Part) -> NDArray[np.float32]:
     if path.exists():
         kept: NDArray[np.float32] = np.load(path)
         return kept
-    frame: pl.DataFrame = getattr(context.data, part)
-    context.progress(f"asking the teacher ({part})", 0, frame.height)
-    scores = subject_scores(context.original, frame, context)
+    scores = _asked(context, part)
     with path.with_suffix(".part").open("wb") as file:
         np.save(file, scores)
     path.with_suffix(".part").replace(path)
     return scores
 
 
+def _asked(context: Context, part: Part) -> NDArray[np.float32]:
+    """Some thousand rows at a time, so that somebody sees how far it is."""
+    frame: pl.DataFrame = getattr(context.data, part)
+    ask = _asking(context.original, context)
+    found = []
+    for start in range(0, max(frame.height, 1), _ROWS):
+        context.progress(f"asking the teacher ({part})", start, frame.height)
+        found.append(ask(frame[start : start + _ROWS]))
+    return np.concatenate(found)
+
+
 def subject_scores(subject: Subject, frame: pl.DataFrame, context: Context) -> NDArray[np.float32]:
     """A model's scores for the rows of a frame: rows x classes, or rows x 1 of a regression."""
+    return _asking(subject, context)(frame)
+
+
+def _asking(subject: Subject, context: Context) -> Callable[[pl.DataFrame], NDArray[np.float32]]:
     if subject.torch is not None:
         from unisono.compress.modules.model import answers
 
-        return answers(subject.torch, frame)
+        return partial(answers, subject.torch)
     imported = subject.graph
     if imported is None:
         imported = import_model(subject.ensemble, inputs=context.data.inputs, columns=subject.columns)
-    return graph_scores(imported, frame)
+    return partial(graph_scores, imported)
 
 
 def graph_scores(imported: ImportedModel, frame: pl.DataFrame) -> NDArray[np.float32]:

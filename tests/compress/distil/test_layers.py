@@ -39,6 +39,33 @@ def test_a_student_begins_with_the_weights_of_the_layers_that_it_keeps(texts: Ca
     assert len(kept) == 2
 
 
+SIZES: dict[str, Any] = {"vocab_size": 30, "max_position_embeddings": 20, "pad_token_id": 0}
+
+
+def families() -> list[Any]:
+    """Small transformers of several families, which have learnt nothing."""
+    import transformers
+
+    usual = {"hidden_size": 16, "num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 32, **SIZES}
+    distil = transformers.DistilBertConfig(dim=16, n_layers=4, n_heads=2, hidden_dim=32, **SIZES)
+    return [
+        transformers.DistilBertForSequenceClassification(distil),
+        transformers.RobertaForSequenceClassification(transformers.RobertaConfig(**usual)),
+        transformers.ElectraForSequenceClassification(transformers.ElectraConfig(embedding_size=16, **usual)),
+    ]
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_layers_are_found_in_other_families(place: int) -> None:
+    model = families()[place].eval()
+    student = with_layers(model, (0, 3))
+    ids = torch.randint(5, 30, (2, 6))
+    with watched(student) as inside, torch.no_grad():
+        assert student(input_ids=ids).logits.shape == (2, 2)
+    assert sorted(inside.states) == [0, 1] and sorted(inside.looking) == [0, 1, 2]
+    assert inside.states[1].shape == inside.looking[0].shape == (2, 6, 16)
+
+
 @pytest.mark.parametrize(
     ("layers", "chosen"), [(1, (0,)), (2, (0, 5)), (3, (0, 2, 5)), ([1, 4], (1, 4)), (5, (0, 1, 2, 4, 5))]
 )

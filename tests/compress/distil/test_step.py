@@ -120,5 +120,5 @@ def test_a_teacher_is_asked_once(trees: Case) -> None:
     case = Case(trees.subject, trees.data, context)
     first = case.applied(Distil(student="tree", **SETTLED))
     second = case.applied(Distil(student="tree", **SETTLED))
-    assert [what for what in asked if "teacher" in what] == ["asking the teacher (train)"]
+    assert [what for what in asked if "teacher" in what] == ["asking the teacher (train)"]  # once, since it is short
     assert first.notes == second.notes

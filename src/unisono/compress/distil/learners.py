@@ -76,8 +76,7 @@ LEARNERS: Mapping[str, Learner] = {"forest": _forest, "boosted": _boosted, "tree
 def with_classes(model: Any, classes: Sequence[Any]) -> Any:
     """A classifier that was fitted on the places of classes, with their labels in that order.
 
-    It would have sorted them. The teacher's order decides of which class `probability` is, and who reads it should notice no
-    change.
+    It would have sorted them. The teacher's order decides of which class `probability` is, and that has to stay so.
 
     Raises InputError if a class is never learnt from.
     """

@@ -75,7 +75,7 @@ def taught_layers(subject: Subject, context: Context, settings: Settings) -> Sub
     """A student with some of the subject's layers, in the place of it. Raises ModelError if it has none."""
     teacher = subject.module()
     blocks = blocks_of(teacher.module)
-    if blocks is None:
+    if blocks is None or len(blocks) < 2:
         raise no_layers(teacher.module, 'student = "layers"')
     places = chosen_layers(settings.layers, len(blocks))
     model = teacher.with_module(with_layers(teacher.module, places))
@@ -126,8 +126,8 @@ def _hints_for(student: TorchModel, subject: Subject, settings: Settings) -> Hin
         return None
     if subject.torch is None:
         raise ModelError(
-            f"distil: hidden and attention of a teacher of the kind {subject.kind}; allowed: of a transformer of torch; "
-            "leave them out"
+            f"distil: hidden and attention of a teacher of the kind {subject.kind}; allowed: of a transformer of "
+            "torch; leave them out"
         )
     return _hints(subject.torch, _layers(student, subject.torch), settings)
 

@@ -121,8 +121,8 @@ class Distil(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def _taught_layers(self, subject: Subject, context: Context) -> Subject:
         if subject.torch is None:
             raise ModelError(
-                f'distil: student = "layers" of a teacher of the kind {subject.kind}; allowed: of a module of torch with '
-                'layers; choose "module", "forest", "boosted", "tree" or "linear"'
+                f'distil: student = "layers" of a teacher of the kind {subject.kind}; allowed: of a module of torch '
+                'with layers; choose "module", "forest", "boosted", "tree" or "linear"'
             )
         from unisono.compress.distil.modules import taught_layers
 
