@@ -56,7 +56,7 @@ def test_what_changed_is_the_difference_of_both(report: ReportJson) -> None:
 def test_both_are_measured_in_every_runtime_that_can_run_them(report: ReportJson) -> None:
     for side in (report.original, report.result):
         assert {"onnxruntime", "trees"} <= {one.runtime for one in side.runtimes}
-        assert side.latency.median.value == min(one.median.value for one in side.runtimes)
+        assert side.latency in side.runtimes
         assert 0 < side.latency.median.low <= side.latency.median.high
         assert side.peak_bytes > 0
 

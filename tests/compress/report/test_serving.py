@@ -10,7 +10,9 @@ import polars as pl
 import pytest
 
 import unisono as un
+from tests.compress.report.conftest import candidate
 from unisono.compress.report import footprint
+from unisono.compress.report.judging import chosen
 from unisono.compress.report.latency import ROUNDS, Timing, speedup, timings
 from unisono.compress.report.serving import Serving, requests_of, servings, typical
 from unisono.models import PredictorGraph, Session, build_graph, import_model, trace
@@ -94,9 +96,20 @@ def test_typical_texts_are_as_long_as_all_are() -> None:
     assert found.mean() == pytest.approx(lengths.mean(), rel=0.1)
 
 
-def timing(rounds: np.ndarray, calls: int = 5) -> Timing:
+def timing(rounds: np.ndarray, runtime: str = "onnxruntime") -> Timing:
     """Of a model whose calls all take what its round says."""
-    return Timing(Serving.__new__(Serving), np.repeat(rounds, 2 * calls).reshape(-1, 2, calls), rounds, 8)
+    serving = Serving.__new__(Serving)
+    serving.runtime = runtime
+    return Timing(serving, np.repeat(rounds, 10).reshape(-1, 2, 5), rounds, 8)
+
+
+def test_the_quickest_runtime_is_chosen_if_it_is_quicker_than_noise_explains() -> None:
+    rounds = np.exp(0.02 * np.random.default_rng(0).normal(size=ROUNDS))
+    slow, same, quick = timing(rounds), timing(0.995 * rounds, "trees"), timing(0.8 * rounds, "openvino")
+    graph = PredictorGraph(b"", "any", "binary", ("no", "yes"), (), Schema({}), Schema({}), "none")
+    assert chosen(candidate(graph), [slow, same]) is slow
+    assert chosen(candidate(graph), [slow, same, quick]) is quick
+    assert chosen(candidate(graph, "trees"), [slow, same, quick]) is same
 
 
 def test_a_machine_that_is_slow_in_some_rounds_is_slow_for_both() -> None:

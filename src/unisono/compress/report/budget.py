@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from unisono.compress.recipe import Budget
 from unisono.compress.report.document import Interval, ReportJson
@@ -109,10 +109,3 @@ _CHECKS: dict[str, Check] = {
     "worst_slice": _worst_slice,
     "agreement": _agreement,
 }
-
-
-def limits(report: ReportJson) -> Iterator[tuple[str, float]]:
-    """What the recipe's budget says, by name."""
-    for name, limit in report.recipe.get("budget", {}).items():
-        if limit is not None:
-            yield name, limit

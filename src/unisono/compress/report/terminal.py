@@ -14,6 +14,7 @@ from unisono.compress.report.wording import (
     energy_text,
     percent_text,
     ratio_text,
+    smaller_text,
     spread_text,
     time_text,
 )
@@ -43,8 +44,7 @@ def lines(report: ReportJson) -> list[tuple[str, str]]:
 
 
 def _pair(before: float, after: float, write: Callable[[float], str]) -> str:
-    times = f" ({ratio_text(before / after)} smaller)" if after else ""
-    return f"{write(before)} -> {write(after)}{times}"
+    return f"{write(before)} -> {write(after)} ({smaller_text(before, after)})"
 
 
 def _parameters(before: Side, after: Side) -> str:

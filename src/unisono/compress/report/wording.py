@@ -7,6 +7,7 @@ from collections.abc import Callable
 from unisono.compress.report.document import Interval
 
 _UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+_SAME = 0.015
 _COUNTS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -64,6 +65,19 @@ def ratio_text(ratio: float) -> str:
     ('3.46x', '0.2x')
     """
     return f"{ratio:.3g}x"
+
+
+def smaller_text(before: float, after: float) -> str:
+    """How much less something is than it was.
+
+    >>> smaller_text(8, 2), smaller_text(2, 4), smaller_text(100, 101), smaller_text(3, 0)
+    ('4x smaller', '2x larger', 'as before', 'nothing left')
+    """
+    if not after:
+        return "nothing left" if before else "as before"
+    if abs(after / (before or 1) - 1) < _SAME:
+        return "as before"
+    return f"{ratio_text(before / after)} smaller" if before > after else f"{ratio_text(after / (before or 1))} larger"
 
 
 def percent_text(share: float) -> str:

@@ -16,6 +16,7 @@ from unisono.compress.report.wording import (
     energy_text,
     percent_text,
     ratio_text,
+    smaller_text,
     time_text,
 )
 
@@ -63,7 +64,7 @@ def _figures(report: ReportJson) -> Iterator[tuple[str, str, str, str]]:
     yield _rates(before.latency, after.latency)
     yield _sizes("peak memory", before.peak_bytes, after.peak_bytes, bytes_text)
     if before.energy_mj is not None and after.energy_mj is not None:
-        less = f"{ratio_text(before.energy_mj.value / after.energy_mj.value)} less" if after.energy_mj.value else ""
+        less = smaller_text(before.energy_mj.value, after.energy_mj.value)
         energies = [_spread(one, energy_text) for one in (before.energy_mj, after.energy_mj)]
         yield "energy a row, modelled", energies[0], energies[1], less
     yield _accuracy(report)
@@ -74,7 +75,7 @@ def _figures(report: ReportJson) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _sizes(name: str, before: float, after: float, write: Callable[[float], str]) -> tuple[str, str, str, str]:
-    return name, write(before), write(after), f"{ratio_text(before / after)} smaller" if after else ""
+    return name, write(before), write(after), smaller_text(before, after)
 
 
 def _zeros(side: Side) -> str:
