@@ -15,6 +15,7 @@ from unisono.compress.report.candidate import Candidate
 from unisono.compress.report.document import ReportJson, report_bytes
 from unisono.compress.report.html import page
 from unisono.compress.report.judging import judge
+from unisono.compress.running.definition import graph_with
 from unisono.compress.running.run import Made, carry_out, subject_of
 from unisono.compress.running.splitting import not_test
 from unisono.compress.running.whole import version_model
@@ -126,7 +127,7 @@ def _draft(
     ready: ReadyPredictor, imported: ImportedModel, made: Made, terms: Terms, root: Path | None, progress: Progress
 ) -> Draft:
     sample = sample_of(made.data.test, _SAMPLE_ROWS, seed=0)
-    return draft_of(ready, imported, sample, terms=terms, folder=root, progress=progress)
+    return draft_of(ready, imported, graph_with(ready, imported), sample, terms=terms, folder=root, progress=progress)
 
 
 def _report(ready: ReadyPredictor, recipe: Recipe, made: Made, drafts: list[Draft], progress: Progress) -> ReportJson:

@@ -99,7 +99,8 @@ def register(
     _check_key(terms.key)
     progress("importing", 0, None)
     imported = import_model(model, inputs=ready.inputs, columns=terms.columns)
-    draft = draft_of(ready, imported, sample, terms=terms, given=given, folder=folder, progress=progress)
+    graph = build_graph(ready.spec, ready.transforms, imported, ready.feature_names)
+    draft = draft_of(ready, imported, graph, sample, terms=terms, given=given, folder=folder, progress=progress)
     progress("keeping", 0, None)
     return keep(draft, registry, terms)
 
@@ -132,6 +133,7 @@ class Draft:
 def draft_of(
     ready: ReadyPredictor,
     imported: ImportedModel,
+    graph: PredictorGraph,
     sample: pl.DataFrame,
     *,
     terms: Terms = USUAL,
@@ -139,8 +141,12 @@ def draft_of(
     folder: Path | None = None,
     progress: Progress = no_progress,
 ) -> Draft:
-    """A version of a model that is imported already. Raises ModelError if it does not verify."""
-    graph = build_graph(ready.spec, ready.transforms, imported, ready.feature_names)
+    """A version of a model that is imported already.
+
+    graph: the predictor's, with that model in it.
+
+    Raises ModelError if it does not verify.
+    """
     progress("verifying", 0, None)
     verified = verify_with_edges(graph, imported, sample, transforms=ready.transforms, bound=terms.bound)
     golden = _golden(graph, sample, verified.edges)
