@@ -92,7 +92,7 @@ def test_as_few_splits_as_the_validation_rows_allow_are_chosen(trees: Case) -> N
 
 def test_nothing_to_lose_is_an_error_with_what_to_do(trees: Case) -> None:
     with pytest.raises(ModelError, match=r"without a quarter of its 840 splits .* more than 0 of .*; allow more"):
-        trees.applied(PruneTrees(lost=0.0, ridge=1e6, teacher_share=1.0))
+        trees.applied(PruneTrees(lost=0.0, ridge=1e3))
 
 
 def test_the_same_seed_gives_the_same_model(trees: Case) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import log
 from typing import TYPE_CHECKING, Any
 
 import lightgbm
@@ -22,6 +24,9 @@ from unisono.spec.errors import ModelError
 if TYPE_CHECKING:
     from unisono.compress.prune.trees.step import PruneTrees
 
+RIDGES = (0.001, 0.01, 0.1)
+"""That are tried where none is given."""
+
 _AT_ONCE = 8192  # rows sent through all trees
 
 
@@ -38,23 +43,40 @@ def pruned(subject: Subject, context: Context, step: PruneTrees) -> Subject:
     refit = _refit(source, objective, context, step)
     trees, splits, best = len(refit.trees), refit.splits, refit.loss()
     room = _constant_loss(refit, objective) - best
-    chosen = step.keep == "chosen"
-    fewest = 1 if step.keep == "chosen" else max(1, round(step.keep * splits))
-    kept = prune(
-        refit,
-        lambda one: _text(one, source.ensemble),
-        fewest=fewest,
-        limit=best + step.lost * room if chosen else np.inf,
-        progress=lambda left: context.progress("pruning trees", splits - left, splits - fewest),
-    )
-    if kept is None:
+    wanted = 1 if step.keep == "chosen" else max(1, round(step.keep * splits))
+    limit = best + step.lost * room if step.keep == "chosen" else np.inf
+    ridges = RIDGES if step.ridge == "chosen" else (step.ridge,)
+    ways = [
+        (ridge, kept)
+        for number, ridge in enumerate(ridges)
+        if (kept := _pruned(refit.with_ridge(ridge), source, wanted, limit, _telling(context, number, len(ridges))))
+    ]
+    if not ways:
         raise ModelError(
             f"prune_trees: without a quarter of its {splits} splits the model loses more than {step.lost:g} of what it "
             f"explains; allowed: lost = {step.lost:g}; allow more, or say keep"
         )
+    ridge, kept = min(ways, key=lambda one: (one[1].splits, one[1].loss))
     found = {"splits_before": splits, "splits": kept.splits, "trees_before": trees, "trees": kept.trees}
     made = subject.with_ensemble(_model(kept, source), source.columns)
-    return made.noting(step.NAME, **found, lost=round((kept.loss - best) / room, 6))
+    return made.noting(step.NAME, **found, ridge=ridge, lost=round((kept.loss - best) / room, 6))
+
+
+def _pruned(refit: Refit, source: Source, fewest: int, limit: float, told: Callable[[float], None]) -> Kept | None:
+    """With one ridge. told: which share of the way is gone."""
+    splits = refit.splits
+    return prune(
+        refit,
+        lambda one: _text(one, source.ensemble),
+        fewest=fewest,
+        limit=limit,
+        progress=lambda left: told(log(splits / left) / log(splits / fewest)),
+    )
+
+
+def _telling(context: Context, number: int, count: int) -> Callable[[float], None]:
+    """Rounds are shares of what is there, so that the way is one of logarithms."""
+    return lambda share: context.progress("pruning trees", round(100 * (number + share)), 100 * count)
 
 
 def _constant_loss(refit: Refit, objective: Objective) -> float:
@@ -90,7 +112,7 @@ def _refit(source: Source, objective: Objective, context: Context, step: PruneTr
     )
     own = objective.means(rows.scores(trees, outputs, np.zeros(max(outputs) + 1)))
     learnt = Rows(rows.places, (1 - step.teacher_share) * rows.targets + step.teacher_share * own)
-    return Refit(trees, outputs, learnt, held, objective=objective, ridge=step.ridge)
+    return Refit(trees, outputs, learnt, held, objective=objective)
 
 
 def _rows(

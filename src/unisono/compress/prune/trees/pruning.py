@@ -9,7 +9,7 @@ from unisono.compress.prune.trees.merging import cheapest_splits
 from unisono.compress.prune.trees.refitting import Refit
 
 _SWEEPS = 2  # after each round
-_LAST_SWEEPS = 10  # at most, after the last
+_LAST_SWEEPS = 10  # at most, after the last, and before a round is given up
 _STAYS = 0.75  # of the splits, in a round
 
 
@@ -49,17 +49,19 @@ def prune(
         progress(refit.splits)
         state = _kept(refit, write)
         if state.loss > limit:
+            state = _settled(refit, write, state)
+        if state.loss > limit:
             return found
         found = state
-    return _settled(refit, write, found)
+    return found if found is None else _settled(refit, write, found)
 
 
-def _settled(refit: Refit, write: Callable[[Refit], str], best: Kept | None) -> Kept | None:
+def _settled(refit: Refit, write: Callable[[Refit], str], best: Kept) -> Kept:
     """The best after more sweeps."""
     for _ in range(_LAST_SWEEPS):
         refit.sweep()
         state = _kept(refit, write)
-        if best is not None and state.loss >= best.loss:
+        if state.loss >= best.loss:
             break
         best = state
     return best

@@ -9,7 +9,7 @@ So fewer trees, and trees with fewer leaves, say nearly the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,11 +46,11 @@ class Refit:
     outputs:   to which output each adds.
     rows:      to fit to.
     held:      to judge by.
-    ridge:     weight of the squares of the leaves in the loss, in rows.
+    ridge:     weight of the squares of the leaves in the loss, as a share of the curvature over all rows.
     """
 
     def __init__(
-        self, trees: list[Tree], outputs: list[int], rows: Rows, held: Rows, *, objective: Objective, ridge: float
+        self, trees: list[Tree], outputs: list[int], rows: Rows, held: Rows, *, objective: Objective, ridge: float = 0.0
     ) -> None:
         self.trees, self.outputs, self.rows, self.held = trees, outputs, rows, held
         self.base = np.zeros(rows.targets.shape[1])
@@ -61,6 +61,14 @@ class Refit:
     def splits(self) -> int:
         """Of all trees."""
         return sum(tree.splits for tree in self.trees)
+
+    def with_ridge(self, ridge: float) -> Refit:
+        """The same from here on with another ridge; what is done to one is not done to the other."""
+        rows, held = (Rows(list(one.places), one.targets) for one in (self.rows, self.held))
+        trees = [replace(tree) for tree in self.trees]
+        made = Refit(trees, list(self.outputs), rows, held, objective=self._objective, ridge=ridge)
+        made.base, made.curvatures = self.base.copy(), list(self.curvatures)
+        return made
 
     def loss(self) -> float:
         """On the rows to judge by."""
@@ -75,8 +83,9 @@ class Refit:
             slopes, curvatures = self._slopes(scores, output)
             places, leaves = self.rows.places[number], len(tree.leaves)
             slope = np.bincount(places, slopes, leaves)
-            curvature = np.bincount(places, curvatures, leaves).astype(np.float64) + self._ridge
-            step = self._limited(-(slope + self._ridge * tree.leaves) / curvature)
+            ridge = self._ridge * float(curvatures.sum())
+            curvature = np.bincount(places, curvatures, leaves).astype(np.float64) + ridge
+            step = self._limited(-(slope + ridge * tree.leaves) / curvature)
             tree.leaves = tree.leaves + step
             self.curvatures[number] = curvature
             scores[:, output] += step[places]

@@ -17,8 +17,11 @@ class PruneTrees(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keep:          share of the splits that stay; "chosen": as few as `lost` allows, by the validation rows.
     lost:          with "chosen": share of what the original explains of the validation rows (its loss against that of
                    a constant) that may be lost.
-    teacher_share: of what the original says in what is learnt, 0 to 1; the labels are the rest.
-    ridge:         rows that pull each leaf towards zero; more for few rows or noisy labels.
+    teacher_share: of what the original says in what is learnt, 0 to 1; the labels are the rest. The trees have seen
+                   these labels: fitted to them once more, they soon know them by heart.
+    ridge:         what pulls each leaf towards zero, as a share of the loss's curvature over all rows, which is what a
+                   leaf has that all rows end in; more for noisier labels. "chosen": by the validation rows, which takes
+                   three times as long.
     rows:          of the training rows at most so many are used, drawn by the seed.
     """
 
@@ -29,8 +32,8 @@ class PruneTrees(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     keep: float | Literal["chosen"] = "chosen"
     lost: float = 0.01
-    teacher_share: float = 0.5
-    ridge: float = 10.0
+    teacher_share: float = 1.0
+    ridge: float | Literal["chosen"] = "chosen"
     rows: int = 100_000
 
     def faults(self) -> Iterator[tuple[str, str, str]]:
@@ -41,8 +44,8 @@ class PruneTrees(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
             yield f"lost {self.lost:g}", "0 or more, below 1", "correct it"
         if not 0 <= self.teacher_share <= 1:
             yield f"teacher_share {self.teacher_share:g}", "0 to 1", "correct it"
-        if self.ridge < 0:
-            yield f"ridge {self.ridge:g}", "0 or more", "correct it"
+        if self.ridge != "chosen" and self.ridge < 0:
+            yield f"ridge {self.ridge:g}", '0 or more, or "chosen"', "correct it"
         if self.rows < 1:
             yield f"rows {self.rows}", "1 or more", "correct it"
 
