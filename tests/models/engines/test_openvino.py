@@ -115,6 +115,39 @@ def test_what_says_where_a_value_is_missing_is_read_although_it_may_be_left_out(
     assert run({"x": x})[0].sum(axis=1).tolist() == [8, 8]
 
 
+def test_a_number_that_is_missing_stays_missing() -> None:
+    emit = Emitter()
+    product = emit("MatMul", emit("Relu", "x"), emit.constant(np.eye(4, dtype=np.float32)))
+    emit.rename(emit("Relu", product), "y")
+    graph = emit.model([value("x", np.float32, "N", 4)], [value("y", np.float32, "N", 4)]).SerializeToString()
+    run = OpenVino().open(graph, Runner(graph))
+    x = np.ones((3, 4), np.float32)
+    x[1, 2] = np.nan
+    assert same_bits(run({"x": x}), Runner(graph)({"x": x}))
+    assert np.isnan(run({"x": x})[0][1]).any()
+
+
+def _scaled_by_rows(products: int) -> bytes:
+    """Products of numbers that are rounded by a scale for each row."""
+    emit = Emitter()
+    made, weights = "x", emit.constant(np.eye(4, dtype=np.float32))
+    for _ in range(products):
+        scale = emit("ReduceMax", made, emit.constant(np.array([1])), keepdims=0)
+        zero = emit("Cast", emit("Mul", scale, emit.constant(np.float32(0))), to=onnx.TensorProto.UINT8)
+        whole = emit("QuantizeLinear", made, emit("Div", scale, emit.constant(np.float32(255))), zero, axis=0)
+        made = emit("MatMul", emit("Cast", whole, to=onnx.TensorProto.FLOAT), weights)
+    emit.rename(made, "y")
+    return emit.model([value("x", np.float32, "N", 4)], [value("y", np.float32, "N", 4)]).SerializeToString()
+
+
+def test_scales_of_rows_are_left_to_onnxruntime_and_a_graph_full_of_them_is_refused() -> None:
+    graph = _scaled_by_rows(1)
+    x = {"x": np.random.default_rng(0).uniform(0.1, 5, (3, 4)).astype(np.float32)}
+    assert np.allclose(OpenVino().open(graph, Runner(graph))(x)[0], Runner(graph)(x)[0])
+    with pytest.raises(ValueError, match="most of its products come before something that OpenVINO does not do"):
+        OpenVino().prepare(_scaled_by_rows(4))
+
+
 def _whole_numbers() -> bytes:
     """Half of what is left of a whole number after thousands, in float32."""
     emit = Emitter()

@@ -86,8 +86,10 @@ def _in_three(whole: GraphProto, types: _Types) -> tuple[list[NodeProto], list[N
     heavy = [node for node in whole.node if node.op_type in _HEAVY and fits[node.output[0]]]
     blocking = [node for node in makers(whole, used_by(heavy)) if not fits[node.output[0]]]
     before = made_by(blocking) | made_by(makers(whole, used_by(blocking)))
-    if all(node.output[0] in before for node in heavy):
+    if not heavy:
         raise UnsuitableError("it has no network: no matrix product or convolution of float32 or of 8-bit numbers")
+    if 2 * sum(node.output[0] in before for node in heavy) >= len(heavy):
+        raise UnsuitableError("most of its products come before something that OpenVINO does not do")
     after = _followers(
         whole, [node for node in whole.node if not fits[node.output[0]] and node.output[0] not in before]
     )
@@ -115,6 +117,7 @@ class _Types:
         for one in (*graph.input, *graph.output, *graph.value_info):
             self._kinds[one.name] = one.type.tensor_type.elem_type
         constants = {one.name for one in graph.initializer}
+        self._constants = constants
         # OpenVINO takes an input with a value to fall back to for a constant.
         self._outside = {one.name for one in graph.input if one.name in constants}
         self._outside |= {one.name for one in graph.input if self._is_long(one.name) and not is_tokens_name(one.name)}
@@ -134,8 +137,10 @@ class _Types:
         return not name or (self._kinds.get(name) in _KINDS and name not in self._outside)
 
     def fits(self, node: NodeProto) -> bool:
-        """Whether OpenVINO has the types of all that it reads and makes."""
-        return not node.domain and all(self._is_inside(name) for name in (*node.input, *node.output))
+        """Whether OpenVINO has it, and the types of all that it reads and makes."""
+        if node.domain or (node.op_type == "QuantizeLinear" and node.input[1] not in self._constants):
+            return False  # it takes the scale of a row for that of a column
+        return all(self._is_inside(name) for name in (*node.input, *node.output))
 
 
 def _ids(network: GraphProto) -> dict[str, int]:

@@ -134,7 +134,7 @@ class _CutGraph:
 class _Network:
     """A network by OpenVINO. Threads may share it: each run has a request of its own, which is used again."""
 
-    __slots__ = ("_compiled", "_free", "_ids", "_inputs", "_outputs", "_running")
+    __slots__ = ("_compiled", "_floats", "_free", "_ids", "_inputs", "_outputs", "_running", "_whole")
 
     def __init__(self, parts: NetworkParts) -> None:
         core = _core()
@@ -146,6 +146,8 @@ class _Network:
         self._inputs = tuple((name, self._compiled.input(name)) for name in parts.reads)
         self._outputs = tuple((name, self._compiled.output(name)) for name in parts.gives)
         self._ids = parts.ids
+        self._floats = tuple(name for name, port in self._inputs if port.get_element_type().is_real())
+        self._whole = _Lazy(parts.network) if self._floats else None
         self._free: list[Any] = []
         self._running: dict[int, _Running] = {}
 
@@ -153,6 +155,9 @@ class _Network:
         """Add what it makes to the values that there are. Raises InputError, ModelError."""
         for name, count in self._ids.items():
             _refuse_unknown(name, values[name], count)
+        if self._whole is not None and not all(np.isfinite(values[name]).all() for name in self._floats):
+            run_part(self._whole.runner, values)
+            return
         running = _Running(self._request())
         self._running[id(running)] = running
         try:
@@ -173,6 +178,25 @@ class _Network:
         """Let what runs now end soon. On any thread."""
         for running in list(self._running.values()):
             running.stop()
+        if self._whole is not None:
+            stop(self._whole.opened)
+
+
+class _Lazy:
+    """The network by onnxruntime, opened when it is first needed: OpenVINO loses NaN, a ReLU of it is 0 there."""
+
+    __slots__ = ("_network", "opened")
+
+    def __init__(self, network: bytes) -> None:
+        self._network = network
+        self.opened: Runner | None = None
+
+    @property
+    def runner(self) -> Runner:
+        """Ready to run."""
+        if self.opened is None:
+            self.opened = Runner(self._network)
+        return self.opened
 
 
 class _Running:
