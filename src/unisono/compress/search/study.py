@@ -16,7 +16,7 @@ from unisono.compress.search.space import Ask, Choices, Range, Space
 Sampler = Literal["tpe", "nsga2", "random"]
 
 _KEPT = "unisono.trial"
-_FIRST_RANDOM = 10
+_FIRST_RANDOM = 8
 _MOST_SEEDS = 2**31
 
 _SAMPLERS: Mapping[Sampler, Callable[[int], optuna.samplers.BaseSampler]] = {
