@@ -1,0 +1,1 @@
+"""Weights that become zero, and graphs that store zeros in less room."""
