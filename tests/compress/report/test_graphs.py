@@ -71,13 +71,18 @@ def test_weights_of_8_bits_count_without_scales_and_with_their_own_zero(zero: in
     assert parameters_of(constants) == Parameters(12, 4)
 
 
-def test_a_product_of_whole_numbers_has_one_parameter_a_weight() -> None:
+@pytest.mark.parametrize("scales_first", [True, False])
+def test_a_product_of_whole_numbers_has_one_parameter_a_weight(*, scales_first: bool) -> None:
     emit = Emitter()
     emit.nodes.append(helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "scale", "zero"]))
     numbers, zero = emit.constant((WEIGHTS + 3).astype(np.uint8)), emit.constant(np.uint8(3))
     product = emit("Cast", emit("MatMulInteger", "q", numbers, "zero", zero), to=TensorProto.FLOAT)
-    scale = emit("Mul", "scale", emit.constant(np.array([0.1, 0.2, 0.3], np.float32)))
-    constants = constants_of(emit, emit("Mul", product, scale))
+    scale = emit.constant(np.array([0.1, 0.2, 0.3], np.float32))
+    if scales_first:
+        found = emit("Mul", product, emit("Mul", "scale", scale))
+    else:
+        found = emit("Mul", emit("Mul", product, "scale"), scale)
+    constants = constants_of(emit, found)
     assert parameters_of(constants) == Parameters(12, 4)
     (row,) = work_of(constants, one_row()) or []
     assert [(one.operations, one.bits) for one in row] == [(12, 8)]

@@ -45,7 +45,8 @@ _ZERO_AT = {
 _BIASES = {"Gemm": 2, "Conv": 2, "ConvTranspose": 2, "QLinearConv": 8}
 """Operator -> place of a bias, which may be a single number or a whole one."""
 
-_OF_INTEGERS = ("MatMulInteger", "ConvInteger")
+_OF_INTEGERS = ("MatMulInteger", "ConvInteger", "DynamicQuantizeLinear")
+_TIMES_SCALES = ("Cast", "Mul")
 
 LEARNT = {
     "TreeEnsemble": ("nodes_splits", "leaf_weights", "membership_values"),
@@ -126,13 +127,15 @@ def _is_table(value: Tensor) -> bool:
 
 def _is_scale(use: _Use, makers: Mapping[str, NodeProto]) -> bool:
     """Whether it turns whole numbers back into what they stand for."""
-    if use.node.op_type != "Mul":
-        return False
-    other = makers.get(use.node.input[1 - use.place])
-    if other is not None and other.op_type == "Cast":
-        other = makers.get(other.input[0])
-        return other is not None and other.op_type in _OF_INTEGERS
-    return other is not None and other.op_type == "DynamicQuantizeLinear"
+    return use.node.op_type == "Mul" and _is_whole(use.node.input[1 - use.place], makers)
+
+
+def _is_whole(name: str, makers: Mapping[str, NodeProto]) -> bool:
+    """Whether a value is a sum of whole numbers, or a scale that was found on the way, times scales."""
+    maker = makers.get(name)
+    if maker is None or maker.op_type not in _TIMES_SCALES:
+        return maker is not None and maker.op_type in _OF_INTEGERS
+    return any(_is_whole(one, makers) for one in maker.input)
 
 
 def _zeros(value: Tensor, zero: Tensor | None) -> int:
