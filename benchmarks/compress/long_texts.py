@@ -15,6 +15,7 @@ from unisono.compress.report.latency import speedup, timings
 from unisono.compress.report.serving import Requests, Serving
 from unisono.compress.running.definition import graph_with
 from unisono.compress.running.run import carry_out, subject_of
+from unisono.models import PredictorGraph
 
 PREDICTOR = "sentiment"
 
@@ -25,6 +26,19 @@ def speedup_at(bench: Bench, recipe: Mapping[str, Any], model: object, tokens: i
     recipe: that was carried out before; its stages are used again.
     tokens: as many as the tokenizer gives at most, so that a longer text is cut off there.
     """
+    before_and_after = graphs_of(bench, recipe, model)
+    texts = [" ".join(np.random.default_rng(seed).choice(_WORDS, tokens)) for seed in range(16)]
+    requests = Requests([(text,) for text in texts], np.empty((len(texts), 0)))
+    models = [Serving(one, runtime) for one in before_and_after]
+    for one in models:
+        _refuse_other_lengths(one, requests, tokens)
+    say(f"  timing texts of {tokens} tokens")
+    before, after = timings([(one, requests) for one in models], lambda done, of: None)
+    return speedup(before, after)
+
+
+def graphs_of(bench: Bench, recipe: Mapping[str, Any], model: object) -> tuple[PredictorGraph, PredictorGraph]:
+    """Original and result of a recipe that was carried out before; its stages are used again."""
     project = bench.project(PREDICTOR)
     ready = project.ready(PREDICTOR)
     made = carry_out(
@@ -35,14 +49,7 @@ def speedup_at(bench: Bench, recipe: Mapping[str, Any], model: object, tokens: i
         folder=project.store_path / "compress" / PREDICTOR,
         progress=lambda *told: None,
     )
-    texts = [" ".join(np.random.default_rng(seed).choice(_WORDS, tokens)) for seed in range(16)]
-    requests = Requests([(text,) for text in texts], np.empty((len(texts), 0)))
-    models = [Serving(graph_with(ready, one), runtime) for one in (made.original, made.result)]
-    for one in models:
-        _refuse_other_lengths(one, requests, tokens)
-    say(f"  timing texts of {tokens} tokens")
-    before, after = timings([(one, requests) for one in models], lambda done, of: None)
-    return speedup(before, after)
+    return graph_with(ready, made.original), graph_with(ready, made.result)
 
 
 _WORDS = ("the", "film", "is", "a", "long", "story", "of", "good", "and", "bad", "people", "who", "never", "stop")

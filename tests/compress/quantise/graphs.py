@@ -14,7 +14,6 @@ from unisono.compress.subject import Subject
 from unisono.models import ImportedModel, import_model
 from unisono.models.importers.base import Answers
 
-
 _EXPORTED: dict[int, tuple[Case, Case]] = {}
 
 

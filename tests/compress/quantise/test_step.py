@@ -142,6 +142,20 @@ def test_no_rows_are_refused_where_ranges_are_seen(numbers: Case) -> None:
         empty.applied(Quantise(mode="static"))
 
 
+@pytest.mark.parametrize("portable", [True, False])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_row_with_no_number_in_it_gets_none_and_changes_no_other(
+    value: float, *, portable: bool, numbers: Case
+) -> None:
+    case = as_graph(numbers)
+    made = case.applied(Quantise(portable=portable)).imported()
+    rows = case.data.test[:8]
+    broken = rows.with_columns(b=pl.when(pl.int_range(pl.len()) == 3).then(value).otherwise("b"))
+    said, usual = probabilities(made, broken), probabilities(made, rows)
+    assert np.isnan(said[3])
+    assert np.delete(said, 3).tobytes() == np.delete(usual, 3).tobytes()
+
+
 def test_a_graph_is_not_quantised_twice(numbers: Case) -> None:
     case = as_graph(numbers)
     once = replace(case, subject=case.applied(Quantise()))

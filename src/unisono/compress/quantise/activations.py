@@ -16,16 +16,20 @@ _SMALLEST = 1e-30
 
 
 def by_rows(site: Site, name: str) -> Quantised:
-    """A value as rows x columns, with a scale for each row: rows x 1."""
-    return site.once(name, "rows", lambda: _by_first_axis(site, site.flat(name), site.reading.least(name), axes=(-1,)))
+    """A value of ... x columns with a scale for each row: ... x 1."""
+    return site.once(name, "rows", lambda: _scaled(site, name, (-1,), site.reading.least(name)))
 
 
 def by_images(site: Site, name: str) -> Quantised:
     """A value of rows x channels x places with a scale for each row: rows x 1 x 1, ..."""
     axes = tuple(range(1, site.reading.rank(name) or 4))
-    floor = site.reading.least(name)
-    zero_or_none = None if floor else floor  # what is outside an image is 0
-    return site.once(name, "images", lambda: _by_first_axis(site, site.narrow(name), zero_or_none, axes=axes))
+    floor = None if site.reading.least(name) else site.reading.least(name)  # what is outside an image is 0
+    return site.once(name, "images", lambda: _scaled(site, name, axes, floor))
+
+
+def by_matrices(site: Site, name: str) -> Quantised:
+    """A value of ... x rows x columns with a scale for each matrix: ... x 1 x 1."""
+    return site.once(name, "matrices", lambda: _scaled(site, name, (-2, -1), None))
 
 
 def fixed(site: Site, name: str) -> Quantised:
@@ -38,42 +42,25 @@ def _fixed(site: Site, name: str) -> Quantised:
     scale = np.float32(max((high - low) / _LARGEST, _SMALLEST))
     zero = min(max(round(-low / float(scale)), 0), _LARGEST)
     step = site.emit.constant(scale)
-    return Quantised(_rounded(site, site.narrow(name), step, zero, axis=None), zero, step)
+    numbers = site.emit("QuantizeLinear", site.narrow(name), step, site.emit.constant(np.uint8(zero)))
+    return Quantised(numbers, zero, step)
 
 
-def by_matrices(site: Site, name: str) -> Quantised:
-    """A value of ... x rows x columns with a scale for each matrix: ... x 1 x 1."""
-    emit = site.emit
-    x = site.narrow(name)
-    top = emit("ReduceMax", emit("Abs", x), site.whole_numbers(-2, -1), keepdims=1)
-    scale = _scale(site, top, _REACH)
-    sides = emit("Concat", site.whole_numbers(-1), emit("Shape", x, start=-2), axis=0)
-    flat = emit("Reshape", scale, site.whole_numbers(-1))
-    numbers = _rounded(site, emit("Reshape", x, sides), flat, MIDDLE, axis=0)
-    return Quantised(emit("Reshape", numbers, site.shape(name)), MIDDLE, scale)
+def _scaled(site: Site, name: str, axes: tuple[int, ...], floor: float | None) -> Quantised:
+    """With the scale of the largest number along some axes.
 
+    floor: that no number is below, so that all 8 bits are for what is above it; None: numbers may be negative.
 
-def _by_first_axis(site: Site, x: str, floor: float | None, *, axes: tuple[int, ...]) -> Quantised:
-    emit = site.emit
+    The quotient is an operator of its own: QuantizeLinear with a scale for each row wants them in one axis, which takes
+    two changes of shape and as many sides to be computed.
+    """
+    emit, x = site.emit, site.narrow(name)
     if floor:
         x = emit("Sub", x, site.number(floor))
     top = emit("ReduceMax", x if floor is not None else emit("Abs", x), site.whole_numbers(*axes), keepdims=1)
     zero, reach = (MIDDLE, _REACH) if floor is None else (0, _LARGEST)
-    scale = _scale(site, top, reach)
-    numbers = _rounded(site, x, emit("Reshape", scale, site.whole_numbers(-1)), zero, axis=0)
-    return Quantised(numbers, zero, scale, floor or 0.0)
-
-
-def _scale(site: Site, top: str, reach: int) -> str:
-    """Of the largest numbers; never 0, so that it can be divided by."""
-    held = site.emit("Max", top, site.number(_SMALLEST * reach))
-    return site.emit("Div", held, site.number(reach))
-
-
-def _rounded(site: Site, x: str, scale: str, zero: int, *, axis: int | None) -> str:
-    """To the nearest whole number, half to even, cut off at 0 and 255."""
-    if axis is None:
-        return site.emit("QuantizeLinear", x, scale, site.emit.constant(np.uint8(zero)))
-    count = site.emit("Shape", scale)
-    zeros = site.emit("Expand", site.emit.constant(np.array([zero], np.uint8)), count)
-    return site.emit("QuantizeLinear", x, scale, zeros, axis=axis)
+    held = emit("Max", top, site.number(_SMALLEST * reach))  # never 0, so that it can be divided by
+    scale = emit("Div", held, site.number(reach))
+    steps = emit("Div", x, scale)
+    numbers = emit("QuantizeLinear", steps, site.number(1), emit.constant(np.uint8(zero)))
+    return Quantised(numbers, zero, scale, floor or 0.0, steps)

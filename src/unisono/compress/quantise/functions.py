@@ -20,8 +20,9 @@ from unisono.models.exponential import sum_in_order
 
 _FLOAT, _DOUBLE = TensorProto.FLOAT, TensorProto.DOUBLE
 
-# exp(-d) = ((d * SLOPE + SHIFT) ** 2 + REST) ** 16 for d from 0 to FARTHEST, off by 0.0005 at most (least squares).
-_SLOPE, _SHIFT, _REST, _DOUBLINGS, _FARTHEST = 0.04211156, -0.73988654, 0.45253603, 4, 6.3
+# exp(-d) = ((d * SLOPE + SHIFT) ** 2 + REST) ** 16 for d from 0 to FARTHEST, off by 0.0006 at most (least squares), and
+# small enough at the end to become 0: many small numbers that become 1 of 255 would outweigh a large one.
+_SLOPE, _SHIFT, _REST, _DOUBLINGS, _FARTHEST = 0.0420671, -0.74058329, 0.45150276, 4, 8.0
 # m * (1 - erf(m / sqrt(2))) / 2 as m * (a + m * (b + m * (c + m * d))) for m from 0 to END, off by 0.0021 at most.
 _BUMP, _END = (0.5301002, -0.53177353, 0.17991769, -0.02046016), 3.2
 _IN_ORDER = 16  # numbers that are added one after the other rather than by halves
@@ -147,7 +148,7 @@ def _count(site: Site, name: str, axes: Sequence[int]) -> str:
     known = [side for side in sides if side is not None]
     if len(known) == len(sides):
         return site.number(prod(known), np.float64 if kind == _DOUBLE else np.float32)
-    chosen = site.emit("Gather", site.shape(name), site.whole_numbers(*axes))
+    chosen = site.emit("Gather", site.emit("Shape", name), site.whole_numbers(*axes))
     return site.cast(site.emit("ReduceProd", chosen, keepdims=0), kind)
 
 

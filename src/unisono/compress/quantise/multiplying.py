@@ -28,7 +28,7 @@ def multiplied(site: Site, product: Product, *, largest: int, per: Per) -> str:
     else:
         given = activations.by_images(site, name) if product.is_convolution else activations.by_rows(site, name)
     sums = _sums(site, product, given.numbers, given.zero, weights)
-    return _finished(site, product, _scaled(site, sums, given, weights), given, weights.floats())
+    return _biased(site, product, _scaled(site, sums, given, weights), given, weights.floats())
 
 
 def multiplied_finely(site: Site, product: Product, *, largest: int, per: Per) -> str:
@@ -38,26 +38,22 @@ def multiplied_finely(site: Site, product: Product, *, largest: int, per: Per) -
     fine = Whole(np.clip(np.round(left), -largest, largest).astype(np.int8), float32(rough.scale / _FINER), rough.axis)
     name = product.node.input[0]
     given = activations.by_images(site, name) if product.is_convolution else activations.by_rows(site, name)
-    rest = _rest(site, name, given, product)
+    rest = _rest(site, given)
     parts = [
         _scaled(site, _sums(site, product, given.numbers, given.zero, rough), given, rough),
         _scaled(site, _sums(site, product, given.numbers, given.zero, fine), given, fine),
         _scaled(site, _sums(site, product, rest.numbers, rest.zero, rough), rest, rough),
     ]
     together = site.emit("Add", site.emit("Add", parts[0], parts[1]), parts[2])
-    return _finished(site, product, together, given, rough.floats() + fine.floats())
+    return _biased(site, product, together, given, rough.floats() + fine.floats())
 
 
-def _rest(site: Site, name: str, given: Quantised, product: Product) -> Quantised:
+def _rest(site: Site, given: Quantised) -> Quantised:
     """What rounding left of what a product is given."""
     emit = site.emit
-    x = site.narrow(name) if product.is_convolution else site.flat(name)
-    if given.floor:
-        x = emit("Sub", x, site.number(given.floor))
-    steps = emit("Div", x, given.scale)
     near = emit("Sub", site.cast(given.numbers, TensorProto.FLOAT), site.number(given.zero))
-    zero = emit.constant(np.uint8(MIDDLE))
-    numbers = emit("QuantizeLinear", emit("Sub", steps, near), site.number(1 / _FINER_GIVEN), zero)
+    rest, zero = emit("Sub", given.steps, near), emit.constant(np.uint8(MIDDLE))
+    numbers = emit("QuantizeLinear", rest, site.number(1 / _FINER_GIVEN), zero)
     return Quantised(numbers, MIDDLE, emit("Mul", given.scale, site.number(1 / _FINER_GIVEN)))
 
 
@@ -84,43 +80,27 @@ def _channels(scale: NDArray[np.float32], weights: Whole) -> NDArray[np.float32]
     return scale.reshape(-1, *[1] * (weights.numbers.ndim - 2)) if weights.axis == 0 else scale
 
 
-def _finished(site: Site, product: Product, floats: str, given: Quantised, weights: NDArray[np.float32]) -> str:
-    """With the bias, and with what the floor of what was given adds; in the shape that it had."""
-    emit, node = site.emit, product.node
-    bias = None if product.bias is None else product.bias
+def _biased(site: Site, product: Product, floats: str, given: Quantised, weights: NDArray[np.float32]) -> str:
+    """With the bias, and with what the floor of what was given adds; in the type that it had."""
+    bias = product.bias
     if given.floor:
         own = np.float32(given.floor) * weights.sum(axis=0, dtype=np.float64).astype(np.float32)
         bias = own if bias is None else own + bias
-    if bias is not None:
-        shaped = bias.reshape(-1, *[1] * (product.weights.ndim - 2)) if product.is_convolution else bias
-        floats = emit("Add", floats, emit.constant(np.asarray(shaped, np.float32)))
-    if not product.is_convolution and site.reading.rank(node.input[0]) != 2 and node.input[0] not in site.ranges:
-        columns = site.whole_numbers(product.weights.shape[1])
-        floats = emit("Reshape", floats, site.leading(node.input[0], columns))
-    return site.as_before(floats, node)
+    if bias is None:
+        return site.as_before(floats, product.node)
+    shaped = bias.reshape(-1, *[1] * (product.weights.ndim - 2)) if product.is_convolution else bias
+    return site.as_before(site.emit("Add", floats, site.emit.constant(float32(shaped))), product.node)
 
 
 def multiplied_both(site: Site, node: NodeProto) -> str:
     """A matrix product of two values that come at run time: rows of the first, matrices of the second."""
     emit = site.emit
-    first, second = _first(site, node.input[0]), activations.by_matrices(site, node.input[1])
+    ready: Quantised | None = site.kept.get((node.input[0], WHOLE))
+    first = ready or activations.by_rows(site, node.input[0])
+    second = activations.by_matrices(site, node.input[1])
     zeros = [emit.constant(np.uint8(one.zero)) for one in (first, second)]
     sums = emit("MatMulInteger", first.numbers, second.numbers, *zeros)
     # Abs changes nothing, but for onnxruntime's wish to make one operator of a cast and a product of two scales, which
     # rounds in other places.
     scale = emit("Abs", emit("Mul", first.scale, second.scale))
     return site.as_before(emit("Mul", site.cast(sums, TensorProto.FLOAT), scale), node)
-
-
-def _first(site: Site, name: str) -> Quantised:
-    """In the value's own shape, with a scale for each row: ... x 1."""
-    if (name, WHOLE) in site.kept:
-        ready: Quantised = site.kept[name, WHOLE]
-        return ready
-    flat = activations.by_rows(site, name)
-    assert flat.floor == 0, "of the first of two, see `rewriting`"
-    if site.reading.rank(name) == 2:
-        return flat
-    numbers = site.emit("Reshape", flat.numbers, site.shape(name))
-    scale = site.emit("Reshape", flat.scale, site.leading(name, site.whole_numbers(1)))
-    return Quantised(numbers, flat.zero, scale)

@@ -9,6 +9,7 @@ import onnx
 
 from unisono.compress.context import Context
 from unisono.compress.quantise.calibration import ranges_of
+from unisono.compress.quantise.nans import first_inputs, last_products
 from unisono.compress.quantise.products import products_of, tables_of
 from unisono.compress.quantise.reading import Reading, read
 from unisono.compress.quantise.rewriting import Plan, Way, rewritten
@@ -55,6 +56,8 @@ def _plan(reading: Reading, step: Quantise) -> Plan:
         products=dict.fromkeys(known, _WAY[step.mode]),
         known=known,
         tables=tables_of(reading) if step.embeddings else {},
+        first=() if step.mode == "weights" else first_inputs(reading, known),
+        last=last_products(reading, known),
         portable=step.portable,
         bits=step.bits,
         per=step.per,

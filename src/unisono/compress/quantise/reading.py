@@ -14,9 +14,11 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, shape_inference
 from unisono.models.steady import known_values
 
 FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE)
-_GELU_LEAST = -0.18  # of all that the function gives, with room for an approximation
+GELU_LEAST = -0.18
+"""Below all that GELU gives, with room for an approximation."""
+
 _PASSING = ("Reshape", "Flatten", "Transpose", "MaxPool", "GlobalMaxPool", "Squeeze", "Unsqueeze", "Gather", "Identity")
-_LEAST: Mapping[str, float] = {"Relu": 0.0, "Sigmoid": 0.0, "Softmax": 0.0, "Gelu": _GELU_LEAST}
+_LEAST: Mapping[str, float] = {"Relu": 0.0, "Sigmoid": 0.0, "Softmax": 0.0, "Gelu": GELU_LEAST}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Reading:
     kinds:     name -> element type of ONNX.
     shapes:    name -> sides; None for one that is not known before it is run.
     makers:    name -> the node that makes it.
-    users:     name -> the nodes that take it.
+    rows:      name -> how long its first axis is, as a number or a word; only equal ones are known to be equal.
     """
 
     model: ModelProto
@@ -35,7 +37,7 @@ class Reading:
     kinds: Mapping[str, int]
     shapes: Mapping[str, tuple[int | None, ...]]
     makers: Mapping[str, NodeProto]
-    users: Mapping[str, tuple[NodeProto, ...]]
+    rows: Mapping[str, str]
 
     def is_float(self, name: str) -> bool:
         """Whether it is made of float32 or float64, and no constant."""
@@ -54,7 +56,7 @@ class Reading:
         if node.op_type in _PASSING:
             return self.least(node.input[0])
         if node.op_type == "Clip" and len(node.input) > 1 and node.input[1] in self.constants:
-            low = float(self.constants[node.input[1]])
+            low = float(self.constants[node.input[1]].item())
             return low if low >= 0 else None
         return _LEAST.get(node.op_type)
 
@@ -70,15 +72,13 @@ def read(graph: bytes) -> Reading:
     shapes = {one.name: _sides(one) for one in told if one.type.tensor_type.HasField("shape")}
     shapes |= {name: tuple(one.shape) for name, one in constants.items()}
     makers = {name: node for node in model.graph.node for name in node.output}
-    return Reading(model, constants, kinds, shapes, makers, _users(model))
+    rows = {one.name: _rows(one) for one in told if _rows(one)}
+    return Reading(model, constants, kinds, shapes, makers, rows)
 
 
-def _users(model: ModelProto) -> dict[str, tuple[NodeProto, ...]]:
-    found: dict[str, tuple[NodeProto, ...]] = {}
-    for node in model.graph.node:
-        for name in dict.fromkeys(node.input):
-            found[name] = (*found.get(name, ()), node)
-    return found
+def _rows(one: onnx.ValueInfoProto) -> str:
+    sides = one.type.tensor_type.shape.dim
+    return str(sides[0].dim_param or sides[0].dim_value or "") if sides else ""
 
 
 def _sides(one: onnx.ValueInfoProto) -> tuple[int | None, ...]:

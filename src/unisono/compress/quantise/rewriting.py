@@ -12,6 +12,7 @@ from onnx import ModelProto, NodeProto, TensorProto
 from unisono.compress.quantise.blocks import stored_in_blocks
 from unisono.compress.quantise.functions import RULES
 from unisono.compress.quantise.multiplying import multiplied, multiplied_both, multiplied_finely
+from unisono.compress.quantise.nans import marked
 from unisono.compress.quantise.products import Product
 from unisono.compress.quantise.reading import FLOATS, Reading
 from unisono.compress.quantise.site import Site
@@ -33,6 +34,8 @@ class Plan:
     known:    the products themselves.
     tables:   values that are looked up in tables, which are stored in 8 bits.
     ranges:   name -> lowest and highest of a value whose scale is fixed.
+    first:    what goes into the first products, and may be no number.
+    last:     values that the last products make, which are NaN where that is so.
     portable: whether weights keep 7 bits, and what is no product is computed in one way everywhere.
     bits:     of stored weights.
     per:      see `weights`.
@@ -42,6 +45,8 @@ class Plan:
     known: Mapping[str, Product]
     tables: Mapping[str, NodeProto]
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    first: tuple[str, ...] = ()
+    last: frozenset[str] = frozenset()
     portable: bool
     bits: int
     per: Per
@@ -70,7 +75,8 @@ def _instead(site: Site, node: NodeProto, plan: Plan) -> str | None:
     if name in plan.tables:
         return _looked_up(site, node)
     if name in plan.products:
-        return _product(site, plan.known[name], plan)
+        made = _product(site, plan.known[name], plan)
+        return made if made is None or name not in plan.last else marked(site, made, name, plan.first)
     if node.domain or not plan.portable or not node.input:
         return None
     if is_both(site.reading, node):

@@ -25,16 +25,18 @@ WHOLE = "whole"
 class Quantised:
     """A float tensor as whole numbers.
 
-    numbers: uint8, in the tensor's shape, or rows x columns.
+    numbers: uint8, in the tensor's shape.
     zero:    the whole number that means 0.
-    scale:   float32; times (number - zero) it is what the tensor is above `floor`; it fits the numbers' shape.
+    scale:   float32; times (number - zero) it is what the tensor is above `floor`; it fits the tensor's shape.
     floor:   what is taken away from the tensor before.
+    steps:   the same as the numbers, before they were rounded; of those whose scale comes from their rows.
     """
 
     numbers: str
     zero: int
     scale: str
     floor: float = 0.0
+    steps: str = ""
 
 
 @dataclass(slots=True)
@@ -74,27 +76,6 @@ class Site:
         """A float32 value in the type of what a node made before."""
         kind = self.reading.kinds.get(node.output[0], TensorProto.FLOAT)
         return name if kind == TensorProto.FLOAT else self.cast(name, kind)
-
-    def shape(self, name: str) -> str:
-        """The sides of a value."""
-        return self.once(name, "shape", lambda: self.emit("Shape", name))
-
-    def leading(self, name: str, last: str) -> str:
-        """The sides of a value with others for the last one."""
-        front = self.once(name, "front", lambda: self.emit("Shape", name, end=-1))
-        return self.emit("Concat", front, last, axis=0)
-
-    def flat(self, name: str) -> str:
-        """A value in float32 as rows x columns; its last axis is the columns."""
-        if self.reading.rank(name) == 2:
-            return self.narrow(name)
-        return self.once(name, "flat", lambda: self._flat(name))
-
-    def _flat(self, name: str) -> str:
-        known = self.reading.shapes.get(name, (None,))[-1]
-        last = self.emit("Shape", name, start=-1) if known is None else self.whole_numbers(known)
-        sides = self.emit("Concat", self.whole_numbers(-1), last, axis=0)
-        return self.emit("Reshape", self.narrow(name), sides)
 
     def once(self, name: str, way: str, make: Callable[[], T]) -> T:
         """What is made of a value in some way, made when it is first asked for."""
