@@ -106,8 +106,9 @@ def _row(pruned: ReportJson, peers: dict[str, ReportJson]) -> Row:
             f"Accuracy is the AUC on {pruned.rows:,} flights of November and December; the model was fitted to those "
             "up to August, and September and October are there to choose by.",
             f"{found['trees_before']:,} trees with {found['splits_before']:,} splits became {found['trees']:,} trees "
-            f"with {found['splits']:,}. The graphs are {original.graph_bytes / 1e6:.2f} and {result.graph_bytes / 1e6:.2f} MB; "
-            "about 0.27 MB of each artifact are no trees: golden rows of 87 columns, the definitions, and the tables of the "
+            f"with {found['splits']:,}. "
+            f"The graphs have {original.graph_bytes / 1e6:.2f} and {result.graph_bytes / 1e6:.2f} MB. "
+            "About 0.27 MB of each artifact are no trees: golden rows of 87 columns, definitions, tables of the "
             "exponential.",
             f"Carriers, of {len(carriers)}, that lost most, in points of right answers with intervals that hold "
             f"together: {worst}.",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 RIDGES = (0.001, 0.01, 0.1)
 """That are tried where none is given."""
 
+_LEAST = 1e-9  # of a loss, for a model that explains nothing
 _AT_ONCE = 8192  # rows sent through all trees
 
 
@@ -42,7 +43,7 @@ def pruned(subject: Subject, context: Context, step: PruneTrees) -> Subject:
     objective = objective_of(source.ensemble.objective)
     refit = _refit(source, objective, context, step)
     trees, splits, best = len(refit.trees), refit.splits, refit.loss()
-    room = _constant_loss(refit, objective) - best
+    room = max(_constant_loss(refit, objective) - best, _LEAST)
     wanted = 1 if step.keep == "chosen" else max(1, round(step.keep * splits))
     limit = best + step.lost * room if step.keep == "chosen" else np.inf
     ridges = RIDGES if step.ridge == "chosen" else (step.ridge,)
