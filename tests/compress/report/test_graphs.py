@@ -59,6 +59,7 @@ def test_weights_that_are_stored_packed_count_as_what_they_expand_to() -> None:
     empty = emit("ConstantOfShape", emit.constant(np.array([4, 3])))
     constants = constants_of(emit, emit("MatMul", "x", emit("ScatterND", empty, places, packed)))
     assert parameters_of(constants) == Parameters(12, 4)
+    assert work_of(constants, one_row()) == [[Work(12, 32, 4 * 12)]]  # as they are once they were unpacked
 
 
 @pytest.mark.parametrize("zero", [0, 2])

@@ -19,6 +19,7 @@ from unisono.models.session import Runner
 
 Feeds = Mapping[str, Tensor]
 
+_FLOAT_BYTES = 4
 _VISIT_BYTES = 32  # of a tree's node: feature, threshold, two children
 
 
@@ -177,10 +178,18 @@ def _work(seen: _Seen, constants: ConstantsOf, makers: Mapping[str, NodeProto]) 
     if node.op_type in _TREES:
         return Work(operations, 0, operations * _VISIT_BYTES)
     if place < 0:
-        return Work(operations, 32, 4 * operations)
-    weights = node.input[place]
-    read = constants.stored_bytes(weights) if weights in constants else 0
-    return Work(operations, _bits(node, place, makers), read)
+        return Work(operations, 32, _FLOAT_BYTES * operations)
+    return Work(operations, _bits(node, place, makers), _read(seen, node.input[place], constants, makers))
+
+
+def _read(seen: _Seen, weights: str, constants: ConstantsOf, makers: Mapping[str, NodeProto]) -> float:
+    """Bytes of weights that a product reads: as they are stored, but for what is unpacked when the graph is opened."""
+    if weights not in constants:
+        return 0
+    maker = makers.get(weights)
+    if maker is None or maker.op_type == "DequantizeLinear":
+        return constants.stored_bytes(weights)
+    return _FLOAT_BYTES * math.prod(seen.shapes[weights])
 
 
 def _bits(node: NodeProto, place: int, makers: Mapping[str, NodeProto]) -> int:
