@@ -95,6 +95,17 @@ def test_a_search_that_was_cut_goes_on_as_if_it_had_not_been(tmp_path: Path) -> 
     assert len(formula.looks) < 12
 
 
+@pytest.mark.parametrize("sampler", ["nsga2", "random"])
+def test_every_sampler_takes_steps_that_come_and_go(tmp_path: Path, sampler: Any) -> None:
+    options = [{"step": "distil", "student": "tree", "leaves": {"low": 2, "high": 9}}, {"step": "distil"}]
+    space = space_of({"steps": [TREES, {"choices": options, "optional": True}]})
+    found = searched(tmp_path, 12, space=space, sampler=sampler)
+    counts = {len(one.recipe["steps"]) for one in found.trials if one.recipe is not None}
+    assert counts == {1, 2}
+    assert any("steps[1].choices[0].leaves" in one.chosen for one in found.trials)
+    assert found.front
+
+
 def test_more_trials_use_those_that_were_made(tmp_path: Path) -> None:
     first = searched(tmp_path, 8)
     formula = Formula()
