@@ -27,6 +27,8 @@ class Interval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Latency(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How long one row takes, from the request's values to the answer, tokens included; milliseconds, one thread.
 
+    Of models that take more than a millisecond the time of the processor, else of the clock: see `latency.timings`.
+
     runtime: what ran the graph.
     median:  of all calls, with an interval over rounds.
     p99:     of all calls.

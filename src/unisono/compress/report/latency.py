@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from time import perf_counter_ns
+from time import perf_counter_ns, process_time_ns
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from unisono.compress.report.document import Interval, Latency
 from unisono.compress.report.serving import Requests, Serving
 
 Numbers = NDArray[np.float64]
+Clock = Callable[[], int]
+"""Nanoseconds since some time."""
 
 ROUNDS = 12
 _WARM_UP = 3
@@ -24,6 +26,7 @@ ROWS = 256
 
 _BATCH_ROWS, _SLOW_BATCH_ROWS = 64, 8
 _SLOW_S = 0.005  # a row
+_SHARED_S = 0.001  # a row: so long that other programs get the processor meanwhile
 _RESAMPLES = 2000
 _NS_A_MS, _NS_A_S = 1e6, 1e9
 
@@ -67,27 +70,31 @@ def timings(models: Sequence[tuple[Serving, Requests]], told: Callable[[int, int
     A round is everybody's turn forwards and then backwards, so that each meets the others' heat and cold on both sides.
     Before a round every model is opened again, unless that takes too long: where it comes to lie in memory makes a
     percent of difference, which stays as long as it is open.
+
+    Where a row takes more than a millisecond, the time is that of the processor: one thread computes, and what other
+    programs take in between is no matter of the model. Short calls are hardly ever interrupted, and their median not.
     """
     first = [_warm(serving, requests) for serving, requests in models]
     reopened = all(_quick_to_open(serving, len(models)) for serving, _ in models)
     slowest_s = max(first)
     calls = int(np.clip(_SINGLES_S / (2 * ROUNDS * sum(first)), _FEWEST_CALLS, _MOST_CALLS))
     batch_rows = _SLOW_BATCH_ROWS if slowest_s > _SLOW_S else _BATCH_ROWS
+    clock = process_time_ns if slowest_s > _SHARED_S else perf_counter_ns
     singles = np.empty((len(models), ROUNDS, 2, calls))
     batches = np.empty((len(models), ROUNDS))
     for number in range(ROUNDS):
         if reopened:
             _open_again(models)
-        singles[:, number] = _turns(models, calls)
-        batches[:, number] = [_batch(serving, requests, number, batch_rows) for serving, requests in models]
+        singles[:, number] = _turns(models, calls, clock)
+        batches[:, number] = [_batch(*one, number * batch_rows, batch_rows, clock) for one in models]
         told(number + 1, ROUNDS)
     return [Timing(serving, singles[place], batches[place], batch_rows) for place, (serving, _) in enumerate(models)]
 
 
-def _turns(models: Sequence[tuple[Serving, Requests]], calls: int) -> Numbers:
+def _turns(models: Sequence[tuple[Serving, Requests]], calls: int, clock: Clock) -> Numbers:
     """Milliseconds of everybody's calls, forwards and then backwards: models x 2 turns x calls."""
-    forwards = [_calls(serving, requests, calls) for serving, requests in models]
-    backwards = [_calls(serving, requests, calls) for serving, requests in reversed(models)]
+    forwards = [_calls(serving, requests, calls, clock) for serving, requests in models]
+    backwards = [_calls(serving, requests, calls, clock) for serving, requests in reversed(models)]
     return np.stack([forwards, backwards[::-1]], axis=1)
 
 
@@ -107,27 +114,27 @@ def _warm(serving: Serving, requests: Requests) -> float:
     """Seconds of a call, after some."""
     for place in range(_WARM_UP):
         serving.answer(requests.part(place, 1))
-    return float(_calls(serving, requests, _WARM_UP).mean()) / 1000
+    return float(_calls(serving, requests, _WARM_UP, perf_counter_ns).mean()) / 1000
 
 
-def _calls(serving: Serving, requests: Requests, count: int) -> Numbers:
+def _calls(serving: Serving, requests: Requests, count: int, clock: Clock) -> Numbers:
     """Milliseconds of calls with one row each; few calls are spread over all rows."""
     step = max(len(requests) // count, 1)
     ones = [requests.part(place * step, 1) for place in range(min(count, len(requests)))]
     took = np.empty(count)
     for place in range(count):
         one = ones[place % len(ones)]
-        begun = perf_counter_ns()
+        begun = clock()
         serving.answer(one)
-        took[place] = (perf_counter_ns() - begun) / _NS_A_MS
+        took[place] = (clock() - begun) / _NS_A_MS
     return took
 
 
-def _batch(serving: Serving, requests: Requests, number: int, rows: int) -> float:
-    part = requests.part(number * rows, rows)
-    begun = perf_counter_ns()
+def _batch(serving: Serving, requests: Requests, start: int, rows: int, clock: Clock) -> float:
+    part = requests.part(start, rows)
+    begun = clock()
     serving.answer(part)
-    return (perf_counter_ns() - begun) / _NS_A_MS
+    return (clock() - begun) / _NS_A_MS
 
 
 def _middle(rounds: Numbers) -> Interval:

@@ -61,10 +61,10 @@ def points_text(points: float) -> str:
 def ratio_text(ratio: float) -> str:
     """How many times.
 
-    >>> ratio_text(3.456), ratio_text(0.2)
-    ('3.46x', '0.2x')
+    >>> ratio_text(3.456), ratio_text(0.2), ratio_text(8534)
+    ('3.46x', '0.2x', '8,534x')
     """
-    return f"{ratio:.3g}x"
+    return f"{ratio:,.0f}x" if ratio >= 1000 else f"{ratio:.3g}x"
 
 
 def smaller_text(before: float, after: float) -> str:
