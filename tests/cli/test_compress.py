@@ -106,6 +106,33 @@ def test_without_a_model_the_version_that_answers_is_the_teacher(project: Projec
     assert "artifact" in told.out and "worst slices" in told.out
 
 
+@pytest.mark.slow
+def test_a_search_leaves_recipes_that_can_be_carried_out(project: Project, compressed: Run) -> None:
+    (project.root / "wide.toml").write_text(
+        RECIPE.replace("leaves = 8", "leaves = {{low = 4, high = 12}}").format(size_bytes=100_000)
+    )
+    wide = [one.replace("small", "wide") for one in ARGUMENTS]
+    found = unisono(*wide, "--search", "--trials", "2", "--json", folder=project.root)
+    assert found.exit_code == 0, found.err
+    told = json.loads(found.out)
+    assert list(told) == list(FIELDS)
+    assert [one["outcome"] for one in told["search"]["trials"]].count("measured") == 2
+    assert Path(told["page"]).read_text().startswith("<svg")
+    first = Path(told["page"]).with_name("front-1.toml")
+    again = unisono(*ARGUMENTS[:4], str(first), *ARGUMENTS[5:], "--no-register", "--json", folder=project.root)
+    assert json.loads(again.out)["reused"] == 1
+
+
+def test_a_budget_of_the_command_line_is_one_of_the_recipe(
+    project: Project, refused: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.root)
+    code, _, message = refused(*ARGUMENTS, "--budget", "size=3")
+    assert (code, "unknown field `size`" in message) == (3, True)
+    code, _, message = refused(*ARGUMENTS, "--budget", "size_bytes")
+    assert (code, "not NAME=VALUE" in message) == (4, True)
+
+
 @pytest.mark.parametrize(
     ("recipe", "said"),
     [

@@ -25,7 +25,7 @@ from unisono.spec.errors import ParityError, StoreError, UnisonoError
 MODELS = ("list", "show", "compare", "history", "tag", "promote", "rollback", "retire")
 SCHEDULE = ("list", "run", "export")
 PROMISED = (
-    *("init", "frame", "register"),
+    *("init", "frame", "register", "compress"),
     *(f"models {word}" for word in MODELS),
     *("artifact show", "artifact export", "artifact import", "keys new", "keys show"),
     *("predict", "stream", "serve"),

@@ -21,7 +21,15 @@ def test_a_project_is_made_and_the_next_steps_are_named(tmp_path: Path, run_here
     folder = tmp_path / "new" / "parcels"
     done = run_here("init", folder)
     assert done.exit_code == 0
-    for name in ("definitions.py", "unisono.toml", "train.py", "README.md", ".gitignore", "data/requests.csv"):
+    for name in (
+        "definitions.py",
+        "unisono.toml",
+        "smaller.toml",
+        "train.py",
+        "README.md",
+        ".gitignore",
+        "data/requests.csv",
+    ):
         assert (folder / name).is_file()
         assert name in done.out
     for step, _ in starter.NEXT_STEPS:

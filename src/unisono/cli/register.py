@@ -9,10 +9,10 @@ from cyclopts import Parameter
 
 from unisono.cli.answer import Answer
 from unisono.cli.options import COMMON_DEFAULTS, Common, PredictorName, RequestsFile, option
+from unisono.cli.pairs import numbers_of
 from unisono.cli.progress import progress
 from unisono.cli.registered import told
 from unisono.spec.errors import InputError
-from unisono.spec.wording import quoted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -115,7 +115,7 @@ def register(
     from unisono.cli.fitted import open_model, training_of
     from unisono.drivers.project import load
 
-    given, key = _metrics(metric), None if sign is None else _key(sign)
+    given, key = numbers_of(metric, "metric"), None if sign is None else _key(sign)
     chosen = _alias(alias, no_promote=no_promote)
     training = training_of(model, common.project)
     fitted = None if training else open_model(Path(model), common.project)
@@ -143,21 +143,6 @@ def register(
             progress=report,
         )
     return told(registered)
-
-
-def _metrics(given: tuple[str, ...]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for text in given:
-        name, equals, number = text.partition("=")
-        try:
-            value = float(number)
-        except ValueError:
-            equals = ""
-        if not equals or name in found:
-            seen = "given twice" if name in found else "not NAME=VALUE"
-            raise InputError(f"metric {quoted(text)}: {seen}; allowed: a name and a number, each name once; correct it")
-        found[name] = value
-    return found
 
 
 def _key(path: Path) -> bytes:

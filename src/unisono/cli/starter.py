@@ -11,7 +11,7 @@ from unisono.spec.errors import InputError, StoreError
 from unisono.spec.wording import listing
 
 _NAMES = {"gitignore": ".gitignore"}  # in the repository it would be obeyed
-_FILES = ("README.md", "definitions.py", "gitignore", "make_data.py", "train.py", "unisono.toml")
+_FILES = ("README.md", "definitions.py", "gitignore", "make_data.py", "smaller.toml", "train.py", "unisono.toml")
 
 NEXT_STEPS = (
     ("frame late", "the training frame"),

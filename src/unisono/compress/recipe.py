@@ -114,15 +114,19 @@ def step_document(step: Step) -> dict[str, Any]:
 
 def read_recipe(path: Path) -> Recipe:
     """The recipe in a TOML file. Raises DefinitionError with all that is wrong with it, one line each."""
+    return recipe_of(read_document(path), str(path))
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """What a TOML file says, under the file's name if it says none. Raises DefinitionError."""
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        return {"name": path.stem, **tomllib.loads(path.read_text("utf-8"))}
     except OSError as error:
         raise DefinitionError(
             f'recipe "{path}": {error.strerror}; allowed: a TOML file; correct the path, or write one: docs/compress.md'
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DefinitionError(f'recipe "{path}": {one_line(error)}; allowed: TOML; correct it') from error
-    return recipe_of({"name": path.stem, **document}, str(path))
 
 
 def recipe_of(document: Mapping[str, Any], place: str = "recipe") -> Recipe:

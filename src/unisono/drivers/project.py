@@ -39,11 +39,14 @@ from unisono.spec.wording import did_you_mean, listing, quoted
 
 if TYPE_CHECKING:  # each is loaded by the method that needs it: a training frame waits for no server
     from unisono.compress.recipe import Recipe
+    from unisono.compress.search.space import Space
+    from unisono.compress.search.study import Sampler
     from unisono.drivers.compressing import Compressed
     from unisono.drivers.online.predictor import OnlinePredictor
     from unisono.drivers.parity import ParityReport
     from unisono.drivers.registering import Registered
     from unisono.drivers.scoring import Scorer
+    from unisono.drivers.searching import Searched
     from unisono.drivers.serving.mounted import Mounted
     from unisono.drivers.serving.start import Wishes
     from unisono.drivers.serving.workers.reports import Event
@@ -222,28 +225,75 @@ class Project:
         step cannot work on, and for a result over the recipe's budget: then nothing is registered.
         """
         from unisono.compress.recipe import Recipe, read_recipe
-        from unisono.drivers.compressing import compress, version_of
+        from unisono.drivers.compressing import compress
         from unisono.drivers.registering import Terms
 
-        ready = self.ready(predictor)
         chosen = recipe if isinstance(recipe, Recipe) else read_recipe(Path(recipe))
-        if model is None:
-            model = version_of(self.registry, self.registry.active(predictor))
-        rows = self.training_frame(predictor) if data is None else to_polars(data, Place("data"))
-        others = None if unlabelled is None else to_polars(unlabelled, Place("unlabelled data"))
         return compress(
-            ready,
+            self.ready(predictor),
             self.registry,
-            model,
+            self._model_or_champion(predictor, model),
             chosen,
-            frame=rows,
-            unlabelled=others,
+            frame=self._rows(predictor, data),
+            unlabelled=None if unlabelled is None else to_polars(unlabelled, Place("unlabelled data")),
             terms=Terms(columns=columns, key=key, alias=alias, by=by, why=why),
             register=register,
-            folder=self.store_path / "compress" / predictor,
+            folder=self._compress_path(predictor),
             root=self.root,
             progress=progress,
         )
+
+    def search(
+        self,
+        predictor: str,
+        space: Space | Path | str,
+        model: object | None = None,
+        *,
+        trials: int,
+        data: object | None = None,
+        unlabelled: object | None = None,
+        columns: list[str] | None = None,
+        sampler: Sampler = "tpe",
+        seed: int = 0,
+        progress: Progress = no_progress,
+    ) -> Searched:
+        """Look for recipes that make a fitted model smaller, good in accuracy, size and latency together.
+
+        space:   a Space, or the path of its TOML file: a recipe with ranges; see docs/compression-search.md.
+        trials:  recipes that are tried, those of an earlier run of the same search included.
+        sampler: what proposes: "tpe", "nsga2" or "random".
+
+        The others are those of `compress`. Everything is chosen by the validation rows. Raises what `compress` raises.
+        """
+        from unisono.compress.search.space import Space, read_space
+        from unisono.drivers.searching import search
+
+        return search(
+            self.ready(predictor),
+            self._model_or_champion(predictor, model),
+            space if isinstance(space, Space) else read_space(Path(space)),
+            frame=self._rows(predictor, data),
+            unlabelled=None if unlabelled is None else to_polars(unlabelled, Place("unlabelled data")),
+            columns=columns,
+            trials=trials,
+            sampler=sampler,
+            seed=seed,
+            folder=self._compress_path(predictor),
+            progress=progress,
+        )
+
+    def _model_or_champion(self, predictor: str, model: object | None) -> object:
+        if model is not None:
+            return model
+        from unisono.drivers.compressing import version_of
+
+        return version_of(self.registry, self.registry.active(predictor))
+
+    def _rows(self, predictor: str, data: object | None) -> pl.DataFrame:
+        return self.training_frame(predictor) if data is None else to_polars(data, Place("data"))
+
+    def _compress_path(self, predictor: str) -> Path:
+        return self.store_path / "compress" / predictor
 
     def scorer(self, predictor: str, version: str | None = None, *, engine: str = REFERENCE_ENGINE) -> Scorer:
         """A version ready to answer: the champion, or the one named. Raises StoreError if there is none.

@@ -16,15 +16,13 @@ would vary is not asked for.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unisono.compress.recipe import Recipe, recipe_of
+from unisono.compress.recipe import Recipe, read_document, recipe_of
 from unisono.spec.errors import DefinitionError
-from unisono.spec.wording import one_line
 
 _OPTIONAL = "optional"
 _RANGE = ("low", "high", "log")
@@ -76,6 +74,11 @@ class Space:
         """A recipe, with everything chosen. Raises DefinitionError."""
         return recipe_of(self.fill(ask), self.place)
 
+    @property
+    def lowest(self) -> Recipe:
+        """One of the recipes: each range at its lower end, of choices the first."""
+        return self.recipe(lambda name, what: 0 if isinstance(what, Choices) else what.low)
+
 
 def _filled(name: str, value: Any, ask: Ask) -> Any:
     if isinstance(value, Mapping):
@@ -102,16 +105,7 @@ def _filled_table(name: str, table: Mapping[str, Any], ask: Ask) -> Any:
 
 def read_space(path: Path) -> Space:
     """The space in a TOML file. Raises DefinitionError with all that is wrong with it, one line each."""
-    try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise DefinitionError(
-            f'search "{path}": {error.strerror}; allowed: a TOML file; correct the path, or write one: '
-            "docs/compression-search.md"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DefinitionError(f'search "{path}": {one_line(error)}; allowed: TOML; correct it') from error
-    return space_of({"name": path.stem, **document}, str(path))
+    return space_of(read_document(path), str(path))
 
 
 def space_of(document: Mapping[str, Any], place: str = "search") -> Space:
