@@ -26,6 +26,7 @@ from unisono.spec.errors import UnisonoError
 Progress = Callable[[str, int, int | None], None]
 
 _MOST_SKIPPED = 5  # one after the other
+_KNOWN = ("measured", "failed")  # outcomes that another try of the same recipe would repeat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,7 @@ class Search:
         try:
             recipe = recipe_of(proposal.document, self.space.place)
             trial = replace(trial, recipe=recipe.document())
-            same = next((one for one in done if one.outcome == "measured" and one.recipe == trial.recipe), None)
+            same = next((one for one in done if one.outcome in _KNOWN and one.recipe == trial.recipe), None)
             if same is not None:
                 return replace(same, number=trial.number, chosen=trial.chosen)
             if may_skip and foresight.is_surely_beaten(trial):
