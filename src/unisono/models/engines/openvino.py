@@ -66,7 +66,7 @@ class OpenVino:
         return BOUND_ROUNDED if rounds(graph) else BOUND
 
     def load(self) -> None:
-        """Have OpenVINO in memory, some 60 MB. Raises ModelError if it is not installed."""
+        """Have OpenVINO in memory, some 20 MB. Raises ModelError if it is not installed."""
         _core()
 
 
