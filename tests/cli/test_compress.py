@@ -157,7 +157,7 @@ def test_data_without_what_the_recipe_names_are_refused(
     monkeypatch.chdir(project.root)
     number_rows().drop("side").write_parquet(project.root / "less.parquet")
     code, kind, message = refused(*ARGUMENTS[:5], "--data", "less.parquet")
-    assert (code, kind) == (4, "InputError")
+    assert (code, kind) == (4, "input")
     assert 'no column "side", which is the slice of the report' in message
 
 
