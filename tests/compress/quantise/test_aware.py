@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import nn
 
 from tests.compress.conftest import Case
 from tests.compress.quantise.graphs import as_graph, floats
+from unisono.compress.quantise.aware import rounding as rounding_module
 from unisono.compress.quantise.aware.rounding import rounded_rows, rounded_weight, rounding
 from unisono.compress.quantise.aware.step import QuantiseAware
 from unisono.compress.quantise.step import Quantise
@@ -44,15 +46,21 @@ def test_a_rounded_module_says_what_its_quantised_graph_says(numbers: Case) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["numbers", "images", "texts"])
-def test_training_brings_the_rounded_module_nearer(name: str, request: pytest.FixtureRequest) -> None:
+def test_training_makes_a_module_bear_a_coarse_grid(
+    name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 8 bits nothing is lost that so small a model could win back, so weights have five values here."""
+    monkeypatch.setattr(rounding_module, "SAFE", 2)
     case: Case = request.getfixturevalue(name)
-    step = QuantiseAware(epochs=2, learning_rate=1e-3, teacher_share=1.0, temperature=1.0)
+    step = QuantiseAware(epochs=3, learning_rate=3e-3, teacher_share=0.5)
     made = case.applied(step)
     layers = made.notes["quantise_aware"]["layers"]
     assert isinstance(layers, int)
     assert layers >= 3
     watching = rounding([one for one, layer in made.module().module.named_modules() if _is_rounded(layer)], step)
-    assert _loss(case, made.module().module, watching) <= _loss(case, case.subject.module().module, watching)
+    unrounded = _loss(case, case.subject.module().module, nullcontext)
+    lost = _loss(case, case.subject.module().module, watching) - unrounded
+    assert _loss(case, made.module().module, watching) - unrounded < 0.6 * lost
 
 
 def _is_rounded(layer: nn.Module) -> bool:

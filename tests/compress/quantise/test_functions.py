@@ -40,7 +40,7 @@ def _mean(emit: Emitter) -> str:
 MADE: dict[str, tuple[Make, float]] = {
     "Softmax": (lambda emit: emit("Softmax", "x"), 0.02),
     "Gelu": (lambda emit: emit("Gelu", "x"), 0.0022),
-    "LayerNormalization": (_norm, 1e-5),
+    "LayerNormalization": (_norm, 1e-4),
     "BatchNormalization": (_batch_norm, 1e-5),
     "ReduceMean": (_mean, 1e-6),
     "Tanh": (lambda emit: emit("Tanh", "x"), 3e-7),
