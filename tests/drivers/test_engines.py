@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -132,10 +133,27 @@ def test_the_projects_file_says_which_engine_scores_tables(project: Project, tmp
     assert again.scorer("risk").engine == "onnxruntime"
 
 
-def test_an_engine_for_a_predictor_that_is_not_defined_is_refused(project: Project) -> None:
+def test_the_projects_file_says_which_engine_answers_in_a_stream(project: Project, tmp_path: Path) -> None:
+    wanted = _streamed(project)
     with (project.root / "unisono.toml").open("a") as file:
-        file.write('\n[engines]\nrisc = "trees"\n')
-    with pytest.raises(InputError, match=r'\[engines\] "risc" is not defined; allowed: risk'):
+        file.write('\n[stream.engines]\nrisk = "openvino"\n')
+    with pytest.raises(ModelError, match='engine "openvino": cannot run this graph: it has no network'):
+        load(project.root).open_stream("risk")
+    (project.root / "unisono.toml").write_text((project.root / "unisono.toml").read_text().replace("openvino", "trees"))
+    shutil.rmtree(project.store_path / "streams")
+    assert _streamed(load(project.root)).equals(wanted)
+
+
+def _streamed(project: Project) -> pl.DataFrame:
+    project.stream("risk")
+    return project.predictions("risk")
+
+
+@pytest.mark.parametrize("section", ["engines", "stream.engines"])
+def test_an_engine_for_a_predictor_that_is_not_defined_is_refused(project: Project, section: str) -> None:
+    with (project.root / "unisono.toml").open("a") as file:
+        file.write(f'\n[{section}]\nrisc = "trees"\n')
+    with pytest.raises(InputError, match=rf'\[{section}\] "risc" is not defined; allowed: risk'):
         load(project.root)
 
 

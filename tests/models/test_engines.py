@@ -192,7 +192,9 @@ def test_the_reference_is_onnxruntime() -> None:
 
 
 def test_an_unknown_engine_is_refused_with_those_there_are() -> None:
-    with pytest.raises(InputError, match=r'engine "treez": there is none; allowed: onnxruntime, trees; .*trees'):
+    with pytest.raises(
+        InputError, match=r'engine "treez": there is none; allowed: onnxruntime, trees, openvino; .*trees'
+    ):
         open_session(_graph().onnx, "treez")
 
 

@@ -34,7 +34,7 @@ def run(bench: Bench) -> Row:
         targets=tuple(_targets(whole, original, result, peers)),
         notes=(
             f"Judged by {whole.rows:,} sentences. Sizes are of the artifact with its tokenizer; of a peer of its files "
-            "and the same tokenizer. A row's time is the processor's and has the tokenizer's in it, everywhere; one thread.",
+            "and the same tokenizer. A row's time is the processor's, with the tokenizer's in it, by one thread.",
         ),
     )
 
