@@ -181,3 +181,10 @@ def test_trees_are_left_alone(trees: Case) -> None:
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(DefinitionError, match=said):
         recipe_of({"steps": [{"step": "quantise", **settings}]})
+
+
+def test_tables_of_embeddings_are_stored_in_eight_bits_unless_they_are_left_alone(texts: Case) -> None:
+    case = as_graph(texts)
+    notes: Any = case.applied(Quantise()).notes["quantise"]
+    plain: Any = case.applied(Quantise(embeddings=False)).notes["quantise"]
+    assert (notes["tables"], plain["tables"]) == (1, 0)  # that of places; words are too few to be worth scales
