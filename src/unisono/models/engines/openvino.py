@@ -38,6 +38,7 @@ BOUND = 1e-4
 BOUND_ROUNDED = 0.05
 """The same where a network rounds to 8 bits: a number that lies between two steps may go to the other."""
 
+_HUGE = 1e12  # numbers from which on sums and squares may overflow on the way, and become NaN
 _TELEMETRY = "openvino_telemetry"
 
 
@@ -155,7 +156,7 @@ class _Network:
         """Add what it makes to the values that there are. Raises InputError, ModelError."""
         for name, count in self._ids.items():
             _refuse_unknown(name, values[name], count)
-        if self._whole is not None and not all(np.isfinite(values[name]).all() for name in self._floats):
+        if self._whole is not None and not all((np.abs(values[name]) < _HUGE).all() for name in self._floats):
             run_part(self._whole.runner, values)
             return
         running = _Running(self._request())
@@ -183,7 +184,10 @@ class _Network:
 
 
 class _Lazy:
-    """The network by onnxruntime, opened when it is first needed: OpenVINO loses NaN, a ReLU of it is 0 there."""
+    """The network by onnxruntime, opened when it is first needed: OpenVINO loses NaN, a ReLU of it is 0 there.
+
+    So it gets neither NaN nor what may become NaN on the way.
+    """
 
     __slots__ = ("_network", "opened")
 
