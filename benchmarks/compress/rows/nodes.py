@@ -17,7 +17,7 @@ from unisono.spec.errors import ModelError
 _SHARE, _POINTS = 0.3, 2
 _STEP: dict[str, Any] = {"step": "prune_nodes", "share": _SHARE}
 _TRAINED: dict[str, dict[str, Any]] = {
-    "sentiment": {"rounds": 2, "epochs": 1, "rows": 8000, "learning_rate": 1e-4, "precision": "bfloat16"},
+    "sentiment": {"rounds": 2, "epochs": 1, "rows": 8000, "learning_rate": 5e-5, "precision": "bfloat16"},
     "animals": {"rounds": 2, "epochs": 2, "learning_rate": 1e-3, "batch_rows": 64, "precision": "bfloat16"},
 }
 
