@@ -76,7 +76,7 @@ def load(path: Path, plan: OnlinePlan) -> PreparedScorer:
 def _settle(engine: str) -> None:
     """Load what a process loads once, some 10 MB, so that it is not taken for the first version's."""
     open_native(_SMALLEST)
-    found = None if engine == REFERENCE_ENGINE else find_engine(engine)
+    found: object = None if engine == REFERENCE_ENGINE else find_engine(engine)
     if isinstance(found, LoadsLibrary):
         found.load()
 
