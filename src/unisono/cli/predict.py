@@ -91,8 +91,8 @@ def predict(
         str | None,
         option(
             "NAME",
-            "What runs the graph: onnxruntime; or trees, many times quicker for models of trees, with the same bits. "
-            "Default: as [engines] in unisono.toml says, else onnxruntime.",
+            "What runs the graph: onnxruntime; trees, many times quicker for models of trees, with the same bits; or "
+            "openvino, for networks, within a bound. Default: as [engines] in unisono.toml says, else onnxruntime.",
         ),
     ] = None,
     cores: Annotated[PositiveInt | None, option("N", "Parts scored at once. Default: one a core.")] = None,
