@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from unisono.compress import steps
 from unisono.connect import tables
 from unisono.models import engines, importers
 
@@ -16,6 +17,7 @@ GROUPS = {
     importers.GROUP: importers._OURS,
     engines.GROUP: engines._OURS,
     tables.SOURCES_GROUP: tables._SOURCES,
+    steps.GROUP: steps._OURS,
     tables.SINKS_GROUP: tables._SINKS,
 }
 

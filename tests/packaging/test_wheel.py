@@ -59,7 +59,7 @@ def test_the_wheel_holds_the_library_its_manifest_and_sources_only(wheel: zipfil
     names = {name for name in wheel.namelist() if ".dist-info/" not in name}
     library = {name for name in names if name.startswith(LIBRARY)}
     assert library == {LIBRARY + native.file, f"{LIBRARY}unisono_kernel.json"}
-    allowed = re.compile(r"unisono/([\w/]+\.(py|typed)|cli/template/\w+(\.\w+)?)")
+    allowed = re.compile(r"unisono/([\w/]+\.(py|typed)|cli/template/\w+(\.\w+)?|compress/report/page/page\.css)")
     assert [name for name in sorted(names - library) if not allowed.fullmatch(name)] == []
     assert [name for name in names if "__pycache__" in name or "/tests/" in name] == []
 
