@@ -127,12 +127,12 @@ class Shelf:
 
     def _put(self, name: str, state: Any, done: Done) -> None:
         self.asked.append((name, state))
-        old = self.states[name]
-        self.states[name] = ModelState(
-            name, old.version, state, "" if state == "READY" else "unloaded", old.aliases, old.outputs
-        )
-        error = StoreError("the registry is away; ask again") if name == "risk" and state == "UNAVAILABLE" else None
-        asyncio.get_running_loop().call_soon(done, error)
+        if name == "risk" and state == "UNAVAILABLE":  # it stays as it is: others ask the same server afterwards
+            asyncio.get_running_loop().call_soon(done, StoreError("the registry is away; ask again"))
+            return
+        old, reason = self.states[name], "" if state == "READY" else "unloaded"
+        self.states[name] = ModelState(name, old.version, state, reason, old.aliases, old.outputs)
+        asyncio.get_running_loop().call_soon(done, None)
 
 
 @dataclass
