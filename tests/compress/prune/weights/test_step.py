@@ -60,7 +60,7 @@ def test_the_model_that_goes_in_is_left_as_it_is(numbers: Case) -> None:
 
 
 def test_the_smallest_weights_of_each_layer_go(numbers: Case) -> None:
-    made = numbers.applied(PruneWeights(share=0.5, scope="layer", **FEW))
+    made = numbers.applied(PruneWeights(share=0.5, method="magnitude", scope="layer", **FEW))
     for name, weight in weights(made).items():
         whole = numbers.subject.module().module.get_submodule(name).get_parameter("weight").abs()
         assert whole[weight == 0].max() <= whole[weight != 0].min()
@@ -87,7 +87,7 @@ def test_two_of_four_neighbours_stay(name: str, request: pytest.FixtureRequest) 
 
 @pytest.mark.parametrize("method", ["magnitude", "movement"])
 def test_rounds_of_training_bring_back_what_zeros_cost(numbers: Case, method: Any) -> None:
-    at_once = numbers.applied(PruneWeights(share=0.9, **FEW))
+    at_once = numbers.applied(PruneWeights(share=0.9, method="magnitude", **FEW))
     slowly = numbers.applied(
         PruneWeights(share=0.9, method=method, rounds=2, epochs=2, learning_rate=5e-3, batch_rows=16, **FEW)
     )

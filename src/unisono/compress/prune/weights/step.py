@@ -41,7 +41,7 @@ class PruneWeights(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
     USES: ClassVar[Use] = "training"
 
     share: float = 0.8
-    method: Literal["magnitude", "wanda", "movement"] = "magnitude"
+    method: Literal["magnitude", "wanda", "movement"] = "wanda"
     scope: Literal["global", "layer", "row"] = "global"
     pattern: Literal["any", "2:4"] = "any"
     embeddings: bool = True
