@@ -151,7 +151,7 @@ def _stopped(trial: TrialJson, quick: Figures, recipe: Recipe, foresight: Foresi
 def _volumes(
     done: Sequence[TrialJson], points: Mapping[int, Sequence[float]], reference: Sequence[float]
 ) -> list[float]:
-    """After each trial that is one."""
+    """After each trial that is one. More points never cover less, which the rounding of the sums must not hide."""
     found: list[Sequence[float]] = []
     volumes: list[float] = []
     whole = prod(reference)
@@ -159,5 +159,6 @@ def _volumes(
         if one.number in points:
             found.append(points[one.number])
         if one.outcome != "skipped":
-            volumes.append(hypervolume(found, reference) / whole if whole else 0.0)
+            covered = hypervolume(found, reference) / whole if whole else 0.0
+            volumes.append(max([covered, *volumes[-1:]]))
     return volumes
