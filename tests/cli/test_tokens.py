@@ -48,7 +48,7 @@ def test_people_are_told_that_it_is_shown_this_once(home: Path, run_here: RunHer
 
 def test_tokens_are_listed_with_what_they_allow(home: Path, run_here: RunHere) -> None:
     assert run_here("tokens", "list").out.endswith("the server answers everybody who reaches it\n")
-    assert run_here("tokens", "new", "shop", "--rate", "100", "--burst", "7", "--expires", "1us").exit_code == 0
+    assert run_here("tokens", "new", "shop", "--rate", "100", "--burst", "7", "--expires", "1h").exit_code == 0
     assert run_here("tokens", "new", "operator", "--actions", "read,predict,admin").exit_code == 0
     answer = run_here("tokens", "list", "--json").answer
     assert list(answer) == FIELDS["tokens list"]

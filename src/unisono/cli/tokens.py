@@ -75,9 +75,9 @@ def new(
     from unisono.drivers.serving.security.tokens import draw
 
     file = _file(common)
-    fresh, made = draw(), datetime.now(UTC).replace(microsecond=0)
+    fresh, now = draw(), datetime.now(UTC)
     rights = {"models": _listed(models), "actions": _listed(actions), "rate": rate, "burst": _burst(rate, burst)}
-    token = _token(id=fresh.id, name=name, sha256=fresh.sha256, made=made, expires=_end(made, expires), **rights)
+    token = _token(id=fresh.id, name=name, sha256=fresh.sha256, made=now.replace(microsecond=0), expires=_end(now, expires), **rights)
     file.add(token)
     data = {
         "token": fresh.text,
@@ -140,15 +140,17 @@ def _burst(rate: float | None, burst: int | None) -> int:
     return burst if burst is not None else ceil(rate or 1)
 
 
-def _end(made: datetime, expires: str | None) -> datetime | None:
-    from unisono.spec.durations import UNITS_US, DurationProblem, judge_duration
+def _end(now: datetime, expires: str | None) -> datetime | None:
+    """The first whole second at which all of the time asked for has passed."""
+    from unisono.spec.durations import DurationProblem, judge_duration
 
     if expires is None:
         return None
     found = judge_duration(expires)
     if isinstance(found, DurationProblem):
         raise InputError(f"token: --expires: {found.seen}; allowed: {found.allowed}; {found.step}")
-    return made + timedelta(seconds=ceil(found / UNITS_US["s"]))
+    end = now + timedelta(microseconds=found)
+    return end.replace(microsecond=0) + timedelta(seconds=end.microsecond > 0)
 
 
 def _token(**fields: Any) -> Token:
