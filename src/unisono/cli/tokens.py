@@ -77,7 +77,8 @@ def new(
     file = _file(common)
     fresh, now = draw(), datetime.now(UTC)
     rights = {"models": _listed(models), "actions": _listed(actions), "rate": rate, "burst": _burst(rate, burst)}
-    token = _token(id=fresh.id, name=name, sha256=fresh.sha256, made=now.replace(microsecond=0), expires=_end(now, expires), **rights)
+    made = now.replace(microsecond=0)
+    token = _token(id=fresh.id, name=name, sha256=fresh.sha256, made=made, expires=_end(now, expires), **rights)
     file.add(token)
     data = {
         "token": fresh.text,
