@@ -1,0 +1,1 @@
+"""Data that rows are measured on."""
