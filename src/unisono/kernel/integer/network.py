@@ -37,10 +37,10 @@ WEIGHT_TOP = 63
 INVERSE_BITS = 24
 """1 / sum of a row of attention is 2**INVERSE_BITS // sum."""
 
-NORM_BITS = 30
+NORM_BITS = 29
 """1 / root of a row's squares is 2**NORM_BITS // root."""
 
-NORM_SHIFT = 15
+NORM_SHIFT = 14
 """Bits that are dropped of a number over its root: 2**(NORM_BITS - NORM_SHIFT) stands for 1."""
 
 
