@@ -120,10 +120,10 @@ class _Growing:
 
     def _embedding(self, width: int, vocabulary: int, tokens: int) -> None:
         words = self._whole(-127, 128, (vocabulary, width), np.int8)
-        factors = self._whole(0, 1 << self._small(1, 16), vocabulary)
+        factors = self._whole(0, 1 << self._small(1, 9), vocabulary)
         products = words.astype(np.int64) * factors[:, None]
         least, most = int(products.min()), int(products.max())
-        positions = self._whole(-least, 1 << 24, (tokens, width))
+        positions = self._whole(-least, 1 << 16, (tokens, width))
         self._add(Embedding("embedding", words, factors, positions), width, most + int(positions.max()))
 
     def _layer(self, width: int) -> None:
