@@ -5,6 +5,8 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import unisono as un
 from tests.models.samples import calendar, graph_of, one_column_model
@@ -34,6 +36,15 @@ def test_strings_booleans_and_special_numbers_come_back(rows: pl.DataFrame) -> N
     assert loaded.inputs["features"].tobytes() == numbers.tobytes()
     assert loaded.inputs["request.carrier"].tolist() == texts.tolist()
     assert loaded.outputs["prediction"].tolist() == [True, False]
+
+
+@given(st.lists(st.one_of(st.floats(allow_nan=False), st.integers(-(2**53), 2**53).map(float)), min_size=1))
+def test_every_number_comes_back_out_of_a_text_that_is_no_longer_than_it_has_to_be(numbers: list[float]) -> None:
+    column = np.array(numbers)
+    encoded = GoldenRows({"features": column}, {}).to_bytes()
+    assert GoldenRows.from_bytes(encoded).inputs["features"].tobytes() == column.tobytes()
+    (texts,) = (one["values"] for one in json.loads(encoded)["inputs"])
+    assert not any(text.partition("p")[0].endswith((".", "0")) and "0x0p" not in text for text in texts)
 
 
 def test_a_machine_that_answers_otherwise_is_found(golden: GoldenRows) -> None:

@@ -117,6 +117,34 @@ def test_exp_of_what_is_subnormal_is_within_a_unit(numbers: list[float]) -> None
         assert ulps(says, exact_exp(x)) <= 1.0
 
 
+def test_the_powers_are_rounded_once_and_what_the_rounding_left_is_known() -> None:
+    rounded, left, _ = (one.tolist() for one in exponential.tables())
+    with localcontext() as context:
+        context.prec = 50
+        step = Decimal(2).ln() / 4096
+        for j in range(-4096, 4096):
+            exact = (step * j).exp()
+            assert rounded[j] == float(exact)
+            assert abs(exact - Decimal(rounded[j]) - Decimal(left[j])) < Decimal(2) ** -75
+
+
+def test_every_whole_power_of_two_is_in_its_place() -> None:
+    scales = exponential.tables()[2].tolist()
+    assert [scales[q] for q in range(-1074, 1024)] == [math.ldexp(1.0, q) for q in range(-1074, 1024)]
+    assert scales[1024] == math.inf and {scales[q] for q in (-1075, -1076, -1077)} == {0.0}
+
+
+def test_a_graph_makes_its_tables_of_few_numbers_and_has_the_same_ones() -> None:
+    emit = Emitter()
+    names = exponential.tables_in(emit)
+    for name, output in zip(names, "abc", strict=True):
+        emit.rename(name, output)
+    graph = canonical(emit.model([], [value(one, np.float64, "N") for one in "abc"]), {})
+    assert len(graph) < 5000  # the tables have 148,000 bytes
+    for says, wanted in zip(Runner(graph)({}), exponential.tables(), strict=True):
+        np.testing.assert_array_equal(says, wanted)
+
+
 @given(st.floats(allow_nan=False))
 def test_exp_of_the_negated_number_has_the_same_bits(x: float) -> None:
     assert EXP({"x": np.array([-x])})[0].tolist() == EXP_OF_NEGATED({"x": np.array([x])})[0].tolist()

@@ -9,8 +9,10 @@ exp(x) = 2**q * 2**(j / 4096) * exp(r),  x = (4096 q + j) ln(2) / 4096 + r,  |r|
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
 from functools import cache
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +20,16 @@ from onnx import TensorProto
 
 from unisono.models.emit import Emitter
 
+T = TypeVar("T")
+
 _STEPS = 4096
 _FARTHEST = 0.6931471805599453 / 2 / _STEPS  # largest |r|
 _LOWEST, _HIGHEST = -746.0, 710.0  # beyond these the answer is 0 or infinity
 _SMALLEST_POWER, _LARGEST_POWER = -1077, 1024  # the quotients that those limits can give
+_FINE = 64  # of the steps: 4096 powers are the products of 64 coarse and 64 fine ones
+_FACTOR_BITS = 26  # of a factor's first part
+_RANGE = 32  # of the whole powers likewise
+_UFUNCS: Mapping[str, np.ufunc] = {"Mul": np.multiply, "Add": np.add, "Sub": np.subtract}
 _HIGH_BITS = 30  # with the 23 bits of the largest step number the product is exact
 
 
@@ -37,26 +45,77 @@ def _constants() -> tuple[float, float, float]:
 
 
 @cache
-def _powers() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """2**(j / 4096) for j from -4095 to 4095, rounded, and what the rounding left. The last is of j = -1."""
+def _factors() -> tuple[NDArray[np.float64], ...]:
+    """2**(a / 64) as a column and 2**(b / 4096) as a row, each as 26 bits, whose products are exact, and the rest.
+
+    a: 0 to 63, then -64 to -1; b: 0 to 63. So place 64 a + b of their products counts from the end if it is negative.
+    """
     with localcontext() as context:
         context.prec = 50
         step = Decimal(2).ln() / _STEPS
-        exact = [(step * j).exp() for j in (*range(_STEPS), *range(1 - _STEPS, 0))]
-        rounded = [float(value) for value in exact]
-        rest = [float(value - Decimal(near)) for value, near in zip(exact, rounded, strict=True)]
-    return np.array(rounded), np.array(rest)
+        coarse = [(step * _FINE * a).exp() for a in (*range(_FINE), *range(-_FINE, 0))]
+        fine = [(step * b).exp() for b in range(_FINE)]
+        columns = [[[float(one)] for one in column] for column in _halves(coarse)]
+        rows = [[[float(one) for one in row]] for row in _halves(fine)]
+    return tuple(np.array(one) for one in (*columns, *rows))
+
+
+def _halves(exact: Sequence[Decimal]) -> tuple[list[Decimal], list[Decimal]]:
+    mantissas, exponents = np.frexp([float(one) for one in exact])
+    near = np.ldexp(np.floor(np.ldexp(mantissas, _FACTOR_BITS)), exponents - _FACTOR_BITS)
+    high = [Decimal(one) for one in near.tolist()]
+    return high, [one - other for one, other in zip(exact, high, strict=True)]
 
 
 @cache
-def _scales() -> NDArray[np.float64]:
-    with np.errstate(over="ignore", under="ignore"):
-        return np.ldexp(1.0, [*range(_LARGEST_POWER + 1), *range(_SMALLEST_POWER, 0)])
+def _scale_factors() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """2**(32 a + 31) as a column and 2**(b - 31) as a row: 2**q is their product at place q, as above."""
+    places = np.array([*range(_LARGEST_POWER // _RANGE + 1), *range(_SMALLEST_POWER // _RANGE, 0)])
+    with np.errstate(over="ignore"):
+        coarse = np.ldexp(1.0, places * _RANGE + (_RANGE - 1))
+    return coarse[:, None], np.ldexp(1.0, np.arange(_RANGE) - (_RANGE - 1))[None, :]
 
 
+class _Arithmetic(Protocol[T]):
+    """What multiplies, adds and subtracts tables, each number rounded once: numpy, or nodes of a graph."""
+
+    def __call__(self, operator: str, one: T, other: T, /) -> T: ...
+
+
+def _powers(do: _Arithmetic[T], factors: Sequence[T]) -> tuple[T, T]:
+    """2**(j / 4096) for j from -4096 to 4095, rounded, and what the rounding left, to 2**-75."""
+    high, low, fine_high, fine_low = factors
+    near = do("Mul", high, fine_high)  # exact
+    mixed = do("Add", do("Mul", high, fine_low), do("Mul", low, fine_high))
+    rest = do("Add", mixed, do("Mul", low, fine_low))
+    rounded = do("Add", near, rest)
+    return rounded, do("Sub", rest, do("Sub", rounded, near))
+
+
+def _scales(do: _Arithmetic[T], factors: Sequence[T]) -> T:
+    """2**q for q from -1088 to 1055; infinity and 0 where float64 has no such number."""
+    return do("Mul", *factors)
+
+
+@cache
 def tables() -> tuple[NDArray[np.float64], ...]:
     """What is looked up: constants of the method, in every graph that has an exponential."""
-    return (*_powers(), _scales())
+    with np.errstate(over="ignore", under="ignore"):
+        made = (*_powers(_by_numpy, _factors()), _scales(_by_numpy, _scale_factors()))
+    return tuple(one.reshape(-1) for one in made)
+
+
+def _by_numpy(operator: str, one: NDArray[np.float64], other: NDArray[np.float64], /) -> NDArray[np.float64]:
+    made: NDArray[np.float64] = _UFUNCS[operator](one, other)
+    return made
+
+
+def tables_in(emit: Emitter) -> tuple[str, ...]:
+    """The same tables, made of their factors in the graph: 4 kB of it, not 148; who loads it folds constants once."""
+    factors, scale_factors = ([emit.constant(one) for one in each] for each in (_factors(), _scale_factors()))
+    made = (*_powers(emit, factors), _scales(emit, scale_factors))
+    flat = emit.constant(np.array([-1]))
+    return tuple(emit("Reshape", one, flat) for one in made)
 
 
 def exp(emit: Emitter, x: str, *, bounded: bool = False, negated: bool = False) -> str:
@@ -90,11 +149,11 @@ def _series(emit: Emitter, rest: str) -> str:
 def _scaled(emit: Emitter, step: str, growth: str) -> str:
     """2**(step / 4096) * (1 + growth); quotient and remainder are both cut towards zero, so they fit together."""
     steps = emit.constant(np.int64(_STEPS))
-    rounded, left = _powers()
+    rounded, left, scales = tables_in(emit)
     part = emit("Mod", step, steps, fmod=1)
-    power = emit("Gather", emit.constant(rounded), part)
-    correction = emit("Add", emit("Mul", power, growth), emit("Gather", emit.constant(left), part))
-    scale = emit("Gather", emit.constant(_scales()), emit("Div", step, steps))
+    power = emit("Gather", rounded, part)
+    correction = emit("Add", emit("Mul", power, growth), emit("Gather", left, part))
+    scale = emit("Gather", scales, emit("Div", step, steps))
     return emit("Mul", emit("Add", power, correction), scale)
 
 

@@ -109,7 +109,17 @@ def _texts(array: Tensor) -> list[str | int | bool | list[int]]:
     if is_ragged(array):
         return [row.tolist() for row in array]
     flat: list[Any] = array.reshape(-1).tolist()
-    return [number.hex() for number in flat] if array.dtype.kind == "f" else flat
+    return [_hexadecimal(number) for number in flat] if array.dtype.kind == "f" else flat
+
+
+def _hexadecimal(number: float) -> str:
+    """All of its bits, without the zeros at the end.
+
+    >>> _hexadecimal(2.5), _hexadecimal(0.1), _hexadecimal(-0.0)
+    ('0x1.4p+1', '0x1.999999999999ap-4', '-0x0p+0')
+    """
+    digits, mark, exponent = number.hex().partition("p")
+    return digits.rstrip("0").rstrip(".") + mark + exponent if mark else digits
 
 
 def _arrays(columns: Sequence[_Column]) -> dict[str, Tensor]:

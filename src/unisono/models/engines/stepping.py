@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
+from unisono.models.emit import finished
 from unisono.models.engines.steps import KINDS, OPERATIONS, Steps, Value, operation_name
+from unisono.models.session import Runner
 
 _KINDS = {np.dtype(np.float64): "float", np.dtype(np.int64): "int", np.dtype(object): "text"}
 _ASK_TABLES = ("Gather", "Choose")
+_OF_TABLES = ("Add", "Sub", "Mul", "Reshape", "Constant")
 _TO = {TensorProto.DOUBLE: "to float", TensorProto.INT64: "to int"}
 
 
@@ -24,23 +27,46 @@ def steps_of(after: ModelProto) -> Steps | None:
     """The steps of a graph that reads one column of sums, rows x 1; None if they are not all known."""
     if len(after.graph.input) != 1:
         return None
-    reading = _Reading(after)
+    computed = _computed(after.graph, _fixed(after.graph))
+    reading = _Reading(after, computed)
     try:
         for node in after.graph.node:
-            reading.take(node)
+            if node.output[0] not in computed:
+                reading.take(node)
         return reading.steps
     except _OtherError:
         return None
 
 
+def _fixed(graph: GraphProto) -> list[NodeProto]:
+    """The nodes that only compute with constants: those that make the tables of an exponential."""
+    known = {one.name for one in graph.initializer}
+    found = []
+    for node in graph.node:
+        if node.op_type in _OF_TABLES and not node.domain and known.issuperset(node.input):
+            known.update(node.output)
+            found.append(node)
+    return found
+
+
+def _computed(graph: GraphProto, fixed: Sequence[NodeProto]) -> Mapping[str, NDArray[Any]]:
+    """What they make."""
+    names = [node.output[0] for node in fixed if node.op_type != "Constant"]
+    if not names:
+        return {}
+    outputs = [ValueInfoProto(name=name) for name in names]
+    whole = finished(helper.make_graph(fixed, "fixed", [], outputs, graph.initializer))
+    return dict(zip(names, Runner(whole.SerializeToString())({}), strict=True))
+
+
 class _Reading:
     """Goes through the nodes; every value is one number a row, but for tables and the sums, which are a column."""
 
-    def __init__(self, after: ModelProto) -> None:
+    def __init__(self, after: ModelProto, computed: Mapping[str, NDArray[Any]]) -> None:
         graph = after.graph
         self._source = graph.input[0].name
         self._outputs = [one.name for one in graph.output]
-        self._constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+        self._constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer} | dict(computed)
         self._tables: dict[str, bytes] = {}
         self._values: dict[str, Value | list[Value]] = {}
         self._steps: list[tuple[str, str, str, str]] = []
