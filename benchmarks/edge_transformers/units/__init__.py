@@ -1,0 +1,1 @@
+"""Non-linear units of published integer transformers, against real numbers and against each other."""
