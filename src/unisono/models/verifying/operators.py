@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper, shape_inference
 
 from unisono.models.steady import known_values
+from unisono.models.verifying.clipped import clipped
 
 _MOVES = """
     Cast CastLike CenterCropPad Compress Concat Constant ConstantOfShape DepthToSpace Expand EyeLike Flatten Gather
@@ -58,9 +59,15 @@ def unsure_operators(model: ModelProto) -> tuple[str, ...]:
     """
     kinds = _element_kinds(model)
     found = {
-        _shown(node, kinds) for graph in _graphs(model.graph) for node in _unsure(graph, kinds, known_values(graph))
+        _shown(node, kinds) for graph in _graphs(model.graph) for node in _unsure(graph, kinds, _known(graph, kinds))
     }
     return tuple(sorted(found))
+
+
+def _known(graph: GraphProto, kinds: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+    """Constants; and for 8-bit numbers that are clipped when the graph is run, the least and the most of them."""
+    known = known_values(graph)
+    return {**clipped(graph, kinds, known), **known}
 
 
 def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
@@ -108,7 +115,7 @@ def _is_double(node: NodeProto, kinds: Mapping[str, str], known: Mapping[str, ND
 
 
 def _weights_at(place: int) -> Rule:
-    """Whether an 8-bit product is of unsigned numbers with weights that are unsigned, or known and of 7 bits."""
+    """Whether an 8-bit product is of unsigned numbers with weights that are unsigned, or known to have 7 bits."""
 
     def rule(node: NodeProto, kinds: Mapping[str, str], known: Mapping[str, NDArray[Any]]) -> bool:
         weights = known.get(node.input[place])

@@ -1,0 +1,97 @@
+"""What instructions write their operators into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnx import helper
+
+from unisono.kernel.integer.network import KEY_ZERO, Network, Rescale
+from unisono.models.emit import Emitter
+from unisono.models.integer.proving import Proof
+
+Kind = type[np.signedinteger[Any]] | type[np.unsignedinteger[Any]]
+
+
+class Site:
+    """A graph in the making, and its registers by the types that they have been asked for.
+
+    network: whose graph it is.
+    proof:   of that network.
+    emit:    writes nodes.
+    given:   the input's name.
+    """
+
+    def __init__(self, network: Network, proof: Proof, emit: Emitter, given: str) -> None:
+        self.network = network
+        self.proof = proof
+        self.emit = emit
+        self.given = given
+        self._registers: list[dict[Kind, str]] = []
+
+    @property
+    def place(self) -> int:
+        """Of the instruction that is being written."""
+        return len(self._registers)
+
+    def write(self, name: str, kind: Kind) -> None:
+        """The instruction's register is this value."""
+        self._registers.append({kind: name})
+
+    def read(self, place: int, kind: Kind = np.int32) -> str:
+        """A register in some type. As int8 it is less KEY_ZERO, which stands for 0 in keys and values."""
+        known = self._registers[place]
+        if kind not in known:
+            known[kind] = self._turned(place, kind)
+        return known[kind]
+
+    def _turned(self, place: int, kind: Kind) -> str:
+        if kind is np.int8:
+            less = self.emit("Sub", self.read(place), self.number(KEY_ZERO))
+            return self.cast(self.emit("Clip", less, self.number(-KEY_ZERO), self.number(KEY_ZERO)), np.int8)
+        known = self._registers[place]
+        if np.int8 in known and len(known) == 1:
+            return self.cast(self.emit("Add", self.cast(known[np.int8], np.int32), self.number(KEY_ZERO)), kind)
+        return self.cast(next(name for other, name in known.items() if other is not np.int8), kind)
+
+    def number(self, value: int, kind: Kind = np.int32) -> str:
+        """A constant."""
+        return self.emit.constant(np.asarray(value, kind))
+
+    def row(self, values: npt.NDArray[Any] | list[int]) -> str:
+        """One for each column; or one number, if all are the same."""
+        array = np.asarray(values, np.int32)
+        return self.number(int(array[0])) if (array == array[0]).all() else self.emit.constant(array)
+
+    def shape(self, *sides: int) -> str:
+        """Constant sides, axes or places."""
+        return self.emit.constant(np.array(sides, np.int64))
+
+    def cast(self, name: str, kind: Kind) -> str:
+        """A value in another type; the lowest bits of what does not fit."""
+        return self.emit("Cast", name, to=helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
+
+    def shifted(self, name: str, bits: int) -> str:
+        """uint32 of int32 numbers without their lowest bits; the lowest 32 - `bits` bits are right below 0 too."""
+        whole = self.cast(name, np.uint32)
+        return self.emit("BitShift", whole, self.number(bits, np.uint32), direction="RIGHT") if bits else whole
+
+    def sides(self, name: str, axis: int) -> str:
+        """How long an axis is: int64, as a list of one."""
+        return self.emit("Shape", name, start=axis, end=axis + 1)
+
+    def rescaled(self, name: str, rescale: Rescale, *, less: int = 0) -> str:
+        """Requantisation; uint32.
+
+        less: is taken off the answer, of which only the lowest 32 - shift bits are right then.
+        """
+        emit, shift = self.emit, rescale.shift
+        if (rescale.multiplier != 1).any():
+            name = emit("Mul", name, self.row(rescale.multiplier))
+        offset = rescale.offset - (less << shift)
+        if offset.any():
+            name = emit("Add", name, self.row(offset))
+        low, high = -(less << shift), ((rescale.top + 1 - less) << shift) - 1
+        return self.shifted(emit("Clip", name, self.number(low), self.number(high)), shift)

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+
+from tests.kernel.integer.networks import Asked, Kind, grown, networks
+from unisono.kernel.integer.network import Embedding, Network, Norm, Pool, Rescale
+from unisono.kernel.integer.reference import answer
+from unisono.models.integer.floats import float_operators
+from unisono.models.integer.graph import ANSWER, GIVEN, integer_graph
+from unisono.models.session import Runner, Setting
+from unisono.models.verifying.operators import unsure_operators
+from unisono.spec.errors import InputError
+
+SETTINGS = (Setting("none"), Setting("extended"), Setting("all"), Setting("all", threads=2))
+
+
+@given(networks())
+@settings(max_examples=25)
+def test_a_graph_gives_the_bits_of_the_reference(asked: Asked) -> None:
+    runner = Runner(integer_graph(asked.network))
+    for row in asked.rows:
+        wanted = less_zero(asked.network, row)
+        assert np.array_equal(said(runner, [row])[0].reshape(wanted.shape), wanted)
+
+
+@pytest.mark.parametrize("kind", ["text", "vision"])
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_no_level_of_optimisation_changes_a_bit(setting: Setting, kind: Kind) -> None:
+    asked = grown(4, kind, layers=2)
+    ours, theirs = Runner(integer_graph(asked.network)), Runner(integer_graph(asked.network), setting)
+    for row in asked.rows:
+        assert np.array_equal(said(ours, [row]), said(theirs, [row]))
+
+
+@pytest.mark.parametrize("kind", ["text", "vision"])
+def test_rows_of_one_length_are_answered_together_as_each_by_itself(kind: Kind) -> None:
+    asked = grown(5, kind, layers=2)
+    runner = Runner(integer_graph(asked.network))
+    rows = [asked.rows[-1], asked.rows[-1][::-1], asked.rows[-1]]
+    together = said(runner, rows)
+    for row, one in zip(rows, together, strict=True):
+        assert np.array_equal(said(runner, [row])[0], one)
+
+
+@pytest.mark.parametrize("kind", ["text", "vision"])
+def test_a_graph_has_whole_numbers_only_and_operators_that_are_sure_on_every_machine(kind: Kind) -> None:
+    for seed in range(3):
+        model = onnx.load_model_from_string(integer_graph(grown(seed, kind, layers=2).network))
+        assert float_operators(model) == []
+        assert unsure_operators(model) == ()
+
+
+def test_the_same_network_is_the_same_graph_byte_for_byte() -> None:
+    assert integer_graph(grown(3, layers=1).network) == integer_graph(grown(3, layers=1).network)
+
+
+def test_ids_that_the_vocabulary_does_not_have_are_refused_when_the_graph_runs() -> None:
+    asked = grown(1)
+    runner = Runner(integer_graph(asked.network))
+    first = asked.network.instructions[0]
+    assert isinstance(first, Embedding)
+    for wrong in (len(first.words), -1, -(2**40), 2**40):
+        with pytest.raises(InputError, match="out of data bounds"):
+            said(runner, [[wrong]])
+
+
+def test_rows_longer_than_the_positions_are_refused_when_the_graph_runs() -> None:
+    for seed in range(4):
+        asked = grown(seed)
+        runner = Runner(integer_graph(asked.network))
+        with pytest.raises(InputError, match="out of data bounds"):
+            said(runner, [[0] * (asked.network.most_tokens + 1)])
+
+
+def test_a_row_without_tokens_has_no_mean_and_no_first() -> None:
+    for seed, kind in ((2, "mean"), (3, "first")):
+        runner = Runner(integer_graph(_pooled(grown(seed).network, kind)))
+        with pytest.raises(InputError):
+            said(runner, [[]])
+
+
+def test_the_root_of_a_norm_is_the_whole_part_around_every_square() -> None:
+    """A row of (a, 0) has squares about a * a / 2, so roots of all sizes are asked for, up to those of 2**46."""
+    size = np.unique([0, 1, 2, 3, *(2**bits + step for bits in range(1, 24) for step in (-1, 0, 1))])
+    words = np.zeros((1, 3), np.int8)
+    for epsilon in (1, 2, 3):
+        network = Network((*_of_sizes(words, size, epsilon), Pool("pool", 1, "mean")), 0, 1.0)
+        runner = Runner(integer_graph(network))
+        for tokens in range(1, len(size) + 1, 7):
+            wanted = less_zero(network, [0] * tokens)
+            assert np.array_equal(said(runner, [[0] * tokens])[0].reshape(wanted.shape), wanted)
+
+
+def _of_sizes(words: Any, size: Any, epsilon: int) -> Iterator[Any]:
+    positions = np.zeros((len(size), 3), np.int32)
+    positions[:, 1] = size
+    yield Embedding("embedding", words, np.array([0], np.int32), positions)
+    yield Norm("norm", 0, epsilon, Rescale(np.full(3, 1, np.int32), np.zeros(3, np.int32), 0, 2**20))
+
+
+def _pooled(network: Network, kind: Any) -> Network:
+    return Network((*network.instructions[:2], Pool("pool", 1, kind)), 0, 1.0)
+
+
+def less_zero(network: Network, row: Any) -> np.ndarray:
+    return np.array(answer(network, row)) - network.zero
+
+
+def said(runner: Runner, rows: Any) -> np.ndarray:
+    """What a graph answers to some rows."""
+    is_text = runner.shapes[0][1] == "tensor(int64)"
+    assert (runner.inputs, runner.outputs) == ((GIVEN,), (ANSWER,))
+    (found,) = runner({GIVEN: np.array(rows, np.int64 if is_text else np.uint8)})
+    assert found.dtype == np.int32
+    return found
