@@ -131,6 +131,30 @@ def load_and_store(descriptor: int) -> int:
     return 0
 
 
+def narrow(descriptor: int) -> int:
+    """Each row's low bits choose a place in the scratch for accesses of 8 and 16 bits, aligned or not."""
+    scratch = load(descriptor, 3)
+    for row in range(load(descriptor, 0)):
+        shift = _b(descriptor, row) & 7
+        place = (_b(descriptor, row) >> 3) & 31
+        words.store_uint16(scratch + shift, place, _a(descriptor, row))
+        words.store_byte(scratch + shift, place + 1, _b(descriptor, row))
+        _put(descriptor, row, words.load_uint16(scratch + shift, place) + load(scratch, place))
+    return 0
+
+
+def inner_products(descriptor: int) -> int:
+    """Four sums of products of bytes of the scratch, from any place and with any distance, none among them."""
+    scratch = load(descriptor, 3)
+    for row in range(load(descriptor, 0)):
+        store(scratch, _b(descriptor, row) & 63, _a(descriptor, row))
+        left = scratch + (_a(descriptor, row) & 255)
+        stride = (_b(descriptor, row) >> 6) & 63
+        words.inner_products(scratch, left, scratch + 32, stride, (_a(descriptor, row) >> 8) & 7)
+        _put(descriptor, row, words.wrapping_add(load(scratch, 0), words.wrapping_multiply(load(scratch, 1), 3)))
+    return 0
+
+
 def copy(descriptor: int) -> int:
     """Moves overlapping stretches of the scratch, up and down."""
     scratch = load(descriptor, 3)
@@ -170,6 +194,8 @@ EXPORTS: dict[str, Callable[[int], int]] = {
         square_root,
         truncate,
         load_and_store,
+        narrow,
+        inner_products,
         copy,
         fill,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from unisono.kernel import library
-from unisono.kernel.build.maker import native_target
+from unisono.kernel.build.maker import exports_file, native_target
 from unisono.kernel.exports import EXPORTS
 from unisono.kernel.library import KernelMissingError, kernel_functions, load_library
 from unisono.kernel.manifest import Manifest, file_hash, read_manifest, source_hashes
@@ -98,3 +98,10 @@ def test_an_unknown_choice_says_what_is_allowed(monkeypatch: pytest.MonkeyPatch)
 def test_source_hashes_follow_imports_within_the_folder() -> None:
     hashes = source_hashes(HERE / "sample_exports.py")
     assert hashes == {name: file_hash(HERE / name) for name in ("sample_exports.py", "sample_parts.py")}
+
+
+def test_sources_in_folders_below_count() -> None:
+    hashes = source_hashes(exports_file())
+    for name in ("words.py", "integer/answering.py", "integer/network.py"):
+        assert hashes[name] == file_hash(exports_file().parent / name)
+    assert "reference.py" not in hashes  # whose name is also one of a file below

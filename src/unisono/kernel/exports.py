@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from unisono.kernel.batch import replay
+from unisono.kernel.integer.answering import answer_network
 from unisono.kernel.merging import merge
 from unisono.kernel.ordering import order_by_key
 from unisono.kernel.single import advance, pack, packed_bytes, read, take_in
@@ -22,4 +23,5 @@ EXPORTS: dict[str, Callable[[int], int]] = {
     "order_by_key": order_by_key,
     "hash_strings": hash_strings,
     "add_trees": add_trees,
+    "answer_network": answer_network,
 }

@@ -67,7 +67,7 @@ def file_hash(file: Path) -> str:
 
 
 def source_hashes(root: Path) -> dict[str, str]:
-    """Hash of every file that `root` imports from its own folder, `root` among them, by file name.
+    """Hash of every file that `root` imports from its own folder and those below, `root` among them, by path.
 
     Read from the import statements, so nothing is run: a constant that one module takes from another counts.
     """
@@ -75,9 +75,10 @@ def source_hashes(root: Path) -> dict[str, str]:
     waiting = [root]
     while waiting:
         file = waiting.pop()
-        if file.name not in found:
-            found[file.name] = file_hash(file)
-            waiting.extend(_imported(file))
+        name = file.relative_to(root.parent).as_posix()
+        if name not in found:
+            found[name] = file_hash(file)
+            waiting.extend(_imported(file, root.parent))
     return dict(sorted(found.items()))
 
 
@@ -87,11 +88,18 @@ def version_of(sources: Mapping[str, str]) -> int:
     return int.from_bytes(digest[:8], "little", signed=True)
 
 
-def _imported(file: Path) -> Iterator[Path]:
+def _imported(file: Path, folder: Path) -> Iterator[Path]:
     for node in ast.walk(ast.parse(file.read_text())):
         names: list[str] = []
         if isinstance(node, ast.ImportFrom):
-            names = [(node.module or "").rpartition(".")[2], *(alias.name for alias in node.names)]
+            names = [node.module or "", *(f"{node.module or ''}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
-            names = [alias.name.rpartition(".")[2] for alias in node.names]
-        yield from (place for name in names if name and (place := file.with_name(f"{name}.py")).is_file())
+            names = [alias.name for alias in node.names]
+        yield from (place for name in names if (place := _file_of(name, folder)) is not None)
+
+
+def _file_of(name: str, folder: Path) -> Path | None:
+    """The file of a module below a folder: the one with the longest part of its name."""
+    parts = name.strip(".").split(".")
+    places = (folder.joinpath(*parts[first:-1], f"{parts[-1]}.py") for first in range(len(parts)))
+    return next((place for place in places if place.is_file()), None)

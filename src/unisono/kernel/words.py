@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import math
 import struct
+from operator import mul
 
 _MASK = (1 << 64) - 1
 _SIGN = 1 << 63
@@ -46,6 +47,32 @@ def store_int32(address: int, index: int, value: int) -> None:
 def load_byte(address: int, index: int) -> int:
     """The unsigned byte at `index`."""
     return ctypes.c_uint8.from_address(address + index).value
+
+
+def store_byte(address: int, index: int, value: int) -> None:
+    """Put the low 8 bits of `value` at `index`."""
+    ctypes.c_uint8.from_address(address + index).value = value
+
+
+def load_uint16(address: int, index: int) -> int:
+    """The unsigned 16 bits at `index`."""
+    return ctypes.c_uint16.from_address(address + 2 * index).value
+
+
+def store_uint16(address: int, index: int, value: int) -> None:
+    """Put the low 16 bits of `value` at `index`."""
+    ctypes.c_uint16.from_address(address + 2 * index).value = value
+
+
+def inner_products(sums: int, left: int, right: int, stride: int, blocks: int) -> None:
+    """Four int32s at `sums`, modulo 2^32: the unsigned bytes at `left` times the signed bytes at `right`, at
+    `right + stride` and so on, added up. There are 16 * `blocks` bytes of each.
+    """
+    count = 16 * blocks
+    given = ctypes.string_at(left, count)
+    for column in range(4):
+        row = memoryview(ctypes.string_at(right + stride * column, count)).cast("b")
+        store_int32(sums, column, sum(map(mul, given, row)))
 
 
 def copy(target: int, source: int, words: int) -> None:

@@ -155,7 +155,8 @@ class _Growing:
             given, classes = self._eight(self._last), self._small(1, 5)
             weights = self._weights(self._widths[given], classes)
             low, high = _sums(weights, self._tops[given])
-            bias = self._chance.integers(-(2**31) - low, 2**31 - high)
+            room = INT32_TOP - BYTE_TOP  # the answer less its zero fits int32, too
+            bias = self._chance.integers(-room - low, room + 1 - high)
             self._add(Scores("classifier", given, weights, bias.astype(np.int32)), classes, INT32_TOP)
         elif chosen < 0.8:
             self._eight(self._last)
@@ -202,7 +203,8 @@ class _Growing:
     def _rescale(self, bounds: Bounds, top: int) -> Rescale:
         """Columns that use the whole range, and columns of any numbers that int32 allows."""
         low, high = bounds
-        shift = self._small(0, 31 - (top + 1).bit_length())
+        most_shift = 31 - (top + 1).bit_length()
+        shift = self._small(max(most_shift - 4, 0) if self._chance.random() < 0.8 else 0, most_shift)
         size = np.maximum(np.abs(low), np.abs(high)) + 1
         fitting = np.minimum(((top + 1) << shift) // (high - low + 1), INT32_TOP // (2 * size))
         most = INT32_TOP // size

@@ -1,8 +1,8 @@
 """One LLVM form a function of `kernel.words`: the table that makes the kernel's words machine instructions.
 
-Loads and stores carry align 1, so no target assumes an alignment. `multiply_high` is a call of a helper that each
-target defines in its own way (`retarget`), because a 128-bit product is one instruction on some machines and a library
-call on others.
+Loads and stores carry align 1, so no target assumes an alignment. `multiply_high` and `inner_products` are calls of
+helpers that each target defines in its own way (`retarget`), because a 128-bit product is one instruction on some
+machines and a library call on others, and some have vectors.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from numba.extending import intrinsic
 
 from unisono.kernel import words
 
-I1, I8, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 32, 64))
+I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 F64 = ir.DoubleType()
 POINTER = ir.PointerType(I8)
 
 MULTIPLY_HIGH = "unisono.multiply_high"
+INNER_PRODUCTS = "unisono.inner_products"
 
 Builder = Any
 Value = Any
@@ -65,6 +66,24 @@ def _store_int32(builder: Builder, arguments: Sequence[Value]) -> None:
 
 def _load_byte(builder: Builder, arguments: Sequence[Value]) -> Value:
     return builder.zext(builder.load(_typed(builder, arguments[0], arguments[1], element=I8), align=1), I64)
+
+
+def _store_byte(builder: Builder, arguments: Sequence[Value]) -> None:
+    address, index, value = arguments
+    builder.store(builder.trunc(value, I8), _typed(builder, address, index, element=I8), align=1)
+
+
+def _load_uint16(builder: Builder, arguments: Sequence[Value]) -> Value:
+    return builder.zext(builder.load(_typed(builder, arguments[0], arguments[1], element=I16), align=1), I64)
+
+
+def _store_uint16(builder: Builder, arguments: Sequence[Value]) -> None:
+    address, index, value = arguments
+    builder.store(builder.trunc(value, I16), _typed(builder, address, index, element=I16), align=1)
+
+
+def _inner_products(builder: Builder, arguments: Sequence[Value]) -> None:
+    builder.call(_function(builder, INNER_PRODUCTS, ir.VoidType(), (I64,) * 5), arguments)
 
 
 def _copy(builder: Builder, arguments: Sequence[Value]) -> None:
@@ -115,6 +134,10 @@ WORDS: dict[str, Word] = {
     "load_int32": Word("ii", "i", _load_int32),
     "store_int32": Word("iii", "", _store_int32),
     "load_byte": Word("ii", "i", _load_byte),
+    "store_byte": Word("iii", "", _store_byte),
+    "load_uint16": Word("ii", "i", _load_uint16),
+    "store_uint16": Word("iii", "", _store_uint16),
+    "inner_products": Word("iiiii", "", _inner_products),
     "copy": Word("iii", "", _copy),
     "fill": Word("iii", "", _fill),
     "prefetch": Word("ii", "", _prefetch),

@@ -19,6 +19,8 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from unisono.kernel.build.functions import KernelSourceError
+from unisono.kernel.build.intrinsics import INNER_PRODUCTS
+from unisono.kernel.build.products import products
 from unisono.kernel.build.targets import Target
 
 OPTIMISATION_LEVEL = 2
@@ -88,6 +90,8 @@ def retargeted(kernel: str, target: Target, symbols: Collection[str]) -> Any:
     module = llvm.parse_assembly(kernel.replace(DECLARED_PRODUCT, f"{DECLARED_PRODUCT} {PURE}"))
     if target.wide:
         module.link_in(llvm.parse_assembly(WIDE_PRODUCT))
+    if INNER_PRODUCTS in kernel:
+        module.link_in(llvm.parse_assembly(products(target.products)))
     module.name = "unisono_kernel"
     module.triple = target.triple
     module.data_layout = str(machine.target_data)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Linker = Literal["elf", "macho", "pe", "wasm", "object"]
+Products = Literal["numbers", "vectors", "pairs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Target:
     linker:     how an object becomes that file.
     features:   LLVM features beyond the generic machine; never any with fused multiply-add of float64.
     wide:       whether the machine multiplies 64 by 64 to 128 bits; else 32-bit products are used.
+    products:   how it multiplies bytes; see `products`.
     cpu:        LLVM's processor name; generic wherever there is one.
     wheel:      platform tag of the wheel that carries the file; empty if none does.
     """
@@ -30,6 +32,7 @@ class Target:
     zig: str = ""
     features: str = ""
     wide: bool = True
+    products: Products = "pairs"
     cpu: str = "generic"
     wheel: str = ""
 
@@ -43,11 +46,11 @@ TARGETS: dict[str, Target] = {
         ),
         Target(
             "aarch64-linux", "aarch64-unknown-linux-gnu", "unisono_kernel.so", "elf",
-            wheel="manylinux_2_17_aarch64",
+            products="vectors", wheel="manylinux_2_17_aarch64",
         ),
         Target(
             "aarch64-macos", "arm64-apple-macosx11.0.0", "unisono_kernel.dylib", "macho",
-            zig="aarch64-macos.11.0", wheel="macosx_11_0_arm64",
+            zig="aarch64-macos.11.0", products="vectors", wheel="macosx_11_0_arm64",
         ),
         Target(
             "x86_64-macos", "x86_64-apple-macosx11.0.0", "unisono_kernel.dylib", "macho",
@@ -59,11 +62,11 @@ TARGETS: dict[str, Target] = {
         ),
         Target(
             "wasm32", "wasm32-unknown-unknown", "unisono_kernel.wasm", "wasm",
-            features="+bulk-memory,+bulk-memory-opt", wide=False,
+            features="+bulk-memory,+bulk-memory-opt", wide=False, products="numbers",
         ),
         Target(
             "cortex-m4", "thumbv7em-unknown-none-eabi", "unisono_kernel.o", "object",
-            zig="thumb-freestanding-eabi", wide=False, cpu="cortex-m4",
+            zig="thumb-freestanding-eabi", wide=False, products="numbers", cpu="cortex-m4",
         ),
     )
 }  # fmt: skip

@@ -1,0 +1,112 @@
+"""The helper behind `words.inner_products`: four sums of products of bytes, in the form that suits a machine.
+
+All forms give the same bits, because sums are modulo 2^32.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+
+from unisono.kernel.build.intrinsics import INNER_PRODUCTS
+from unisono.kernel.build.targets import Products
+
+COLUMNS = 4
+BLOCK = 16
+I8, I16, I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+
+Builder = Any
+Value = Any
+
+
+def products(form_name: Products) -> str:
+    """The helper's LLVM module."""
+    module = ir.Module()
+    form = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * 5), INNER_PRODUCTS)
+    start, test, body, end = (form.append_basic_block() for _ in range(4))
+    sums, left, right, stride, blocks = form.args
+    part = _FORMS[form_name]()
+
+    builder = ir.IRBuilder(start)
+    columns = [builder.add(right, builder.mul(stride, I64(column))) for column in range(COLUMNS)]
+    count = builder.mul(blocks, I64(BLOCK))
+    builder.branch(test)
+
+    builder.position_at_end(test)
+    place = builder.phi(I64)
+    totals = [builder.phi(part.total) for _ in columns]
+    builder.cbranch(builder.icmp_signed("<", place, count), body, end)
+
+    builder.position_at_end(body)
+    given = part.given(builder, builder.add(left, place))
+    more = [
+        builder.add(total, part.product(builder, given, builder.add(column, place)))
+        for column, total in zip(columns, totals, strict=True)
+    ]
+    _close(place, I64(0), start, builder.add(place, I64(part.step)), body)
+    for total, grown in zip(totals, more, strict=True):
+        _close(total, part.total(None), start, grown, body)
+    builder.branch(test)
+
+    builder.position_at_end(end)
+    for column, total in enumerate(totals):
+        target = builder.inttoptr(builder.add(sums, I64(4 * column)), I32.as_pointer())
+        builder.store(part.sum(builder, total), target, align=1)
+    builder.ret_void()
+    return str(module)
+
+
+def _close(phi: Value, first: Value, start: Any, following: Value, body: Any) -> None:
+    phi.add_incoming(first, start)
+    phi.add_incoming(following, body)
+
+
+class _Numbers:
+    """One number after the other."""
+
+    step = 1
+    given_kind: Any = I8
+    wide: Any = I32
+    total: Any = I32
+
+    def given(self, builder: Builder, address: Value) -> Value:
+        return builder.zext(_load(builder, address, self.given_kind), self.wide)
+
+    def product(self, builder: Builder, given: Value, address: Value) -> Value:
+        return builder.mul(given, builder.sext(_load(builder, address, self.given_kind), self.wide))
+
+    def sum(self, builder: Builder, total: Value) -> Value:
+        return total
+
+
+class _Vectors(_Numbers):
+    """Sixteen numbers at once, each with a sum of its own: what ARM has instructions for."""
+
+    step = BLOCK
+    given_kind = ir.VectorType(I8, BLOCK)
+    wide = ir.VectorType(I32, BLOCK)
+    total = wide
+
+    def sum(self, builder: Builder, total: Value) -> Value:
+        name = f"llvm.vector.reduce.add.v{self.total.count}i32"
+        return builder.call(builder.module.declare_intrinsic(name, fnty=ir.FunctionType(I32, [self.total])), [total])
+
+
+class _Pairs(_Vectors):
+    """Sixteen numbers at once; the products of two neighbours are added first, which x86 does with one instruction."""
+
+    total = ir.VectorType(I32, BLOCK // 2)
+
+    def product(self, builder: Builder, given: Value, address: Value) -> Value:
+        product = super().product(builder, given, address)
+        nothing = ir.Constant(self.wide, ir.Undefined)
+        halves = [ir.Constant(self.total, list(range(first, BLOCK, 2))) for first in (0, 1)]
+        return builder.add(*(builder.shuffle_vector(product, nothing, half) for half in halves))
+
+
+_FORMS: dict[Products, type[_Numbers]] = {"numbers": _Numbers, "vectors": _Vectors, "pairs": _Pairs}
+
+
+def _load(builder: Builder, address: Value, kind: Any) -> Value:
+    return builder.load(builder.inttoptr(address, kind.as_pointer()), align=1)
