@@ -58,7 +58,7 @@ def test_a_softmax_takes_the_cycles_that_the_published_unit_took() -> None:
 def test_a_normalisation_takes_the_cycles_that_the_published_unit_took() -> None:
     """But where its variance has wrapped around: of a negative word the root stops early."""
     counted = [(row, cycles) for row, cycles in simulated("layer_norm") if swifttron.variance(row[2:], row[1]) > 0]
-    assert len(counted) > 300
+    assert len(counted) > 250
     for row, cycles in counted:
         bounds = Array().row_cycles(Rowwise("norm", "norm", 1, row[0]))
         assert bounds.low <= cycles <= bounds.high
