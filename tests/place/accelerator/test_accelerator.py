@@ -181,6 +181,15 @@ def test_an_image_without_a_patch_is_refused() -> None:
         replace(MINILM, patch=48, tokens=1)
 
 
+@pytest.mark.parametrize(
+    ("kind", "bad"),
+    [(LowRank, {"rank": 0}), (Linear, {"features": 0}), (Local, {"block": 0}), (LowRank, {"rank": 1.5})],
+)
+def test_an_attention_that_cannot_be_is_refused(kind: type, bad: dict[str, object]) -> None:
+    with pytest.raises(DefinitionError, match=f"{next(iter(bad))}: .*; allowed: a whole number from 1 on"):
+        kind(**bad)
+
+
 def test_memory_that_cannot_be_is_refused() -> None:
     with pytest.raises(DefinitionError, match="bytes_a_second"):
         Memory(bytes_a_second=0)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from math import ceil
 
 from unisono.place.accelerator.bounds import Bounds
+from unisono.place.accelerator.checking import check_amounts, check_counts
 from unisono.place.accelerator.steps import Product, Rowwise, Step
-from unisono.spec.errors import DefinitionError
-from unisono.spec.wording import quoted
 
 ROOT_CYCLES = Bounds(4, 17)
 """Of the square root of a large word, and of 1: kernel/integer/units/swifttron.py, simulated."""
@@ -33,13 +32,8 @@ class Array:
     registers: int = 0
 
     def __post_init__(self) -> None:
-        faults = [
-            f"array: {name}: {quoted(value)}; allowed: a number from {least} on"
-            for name, least in (("rows", 1), ("columns", 1), ("clock_hz", 1), ("registers", 0))
-            if not isinstance(value := getattr(self, name), int | float) or not value >= least
-        ]
-        if faults:
-            raise DefinitionError(faults)
+        check_counts("array", self, {"rows": 1, "columns": 1, "registers": 0})
+        check_amounts("array", self, {"clock_hz": 1})
 
     def tile_cycles(self, depth: int) -> int:
         """Of one tile of rows x columns sums.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
+from unisono.place.accelerator.checking import check_counts
 from unisono.place.accelerator.steps import Product, Rowwise, Step
 
 
@@ -31,6 +32,10 @@ class Linear:
     features: int | None = None
     projected: bool = False
 
+    def __post_init__(self) -> None:
+        if self.features is not None:
+            check_counts("linear attention", self, {"features": 1})
+
     def steps(self, tokens: int, heads: int, size: int) -> Iterator[Step]:
         """Of one layer. size: numbers of a head."""
         features = self.features or size
@@ -47,6 +52,9 @@ class LowRank:
     """Keys and values are projected to a few rows (Wang et al. 2020). rank: how many."""
 
     rank: int
+
+    def __post_init__(self) -> None:
+        check_counts("low-rank attention", self, {"rank": 1})
 
     def steps(self, tokens: int, heads: int, size: int) -> Iterator[Step]:
         """Of one layer. size: numbers of a head."""
@@ -66,6 +74,9 @@ class Local:
 
     block: int
     shared: int = 0
+
+    def __post_init__(self) -> None:
+        check_counts("local attention", self, {"block": 1, "shared": 0})
 
     def steps(self, tokens: int, heads: int, size: int) -> Iterator[Step]:
         """Of one layer. size: numbers of a head."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from unisono.place.accelerator.attention import Attention, Softmax
+from unisono.place.accelerator.checking import check_counts
 from unisono.place.accelerator.steps import Product, Rowwise, Step
 from unisono.spec.errors import DefinitionError
-from unisono.spec.wording import quoted
 
 _LEAST = {"layers": 1, "width": 1, "heads": 1, "inner": 1, "tokens": 1, "patch": 0, "outputs": 0}
 
@@ -40,17 +40,13 @@ class Encoder:
     outputs: int = 0
 
     def __post_init__(self) -> None:
-        faults = [
-            f"encoder: {name}: {quoted(value)}; allowed: a whole number from {least} on"
-            for name, least in _LEAST.items()
-            if not isinstance(value := getattr(self, name), int) or value < least
-        ]
-        if not faults and self.patch and self.tokens == 1:
-            faults = ["encoder: tokens: 1 of an image; allowed: its patches and one for the class, 2 or more"]
-        if not faults and self.width % self.heads:
-            faults = [f"encoder: heads: {self.heads} of a width of {self.width}; allowed: what divides the width"]
-        if faults:
-            raise DefinitionError(faults)
+        check_counts("encoder", self, _LEAST)
+        if self.patch and self.tokens == 1:
+            raise DefinitionError("encoder: tokens: 1 of an image; allowed: 2 or more (patches, and one for the class)")
+        if self.width % self.heads:
+            raise DefinitionError(
+                f"encoder: heads: {self.heads} of a width of {self.width}; allowed: what divides the width"
+            )
 
     @property
     def parameters(self) -> int:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from unisono.place.accelerator.array import Array
 from unisono.place.accelerator.bounds import Bounds
+from unisono.place.accelerator.checking import check_amounts
 from unisono.place.accelerator.steps import Kind, Product, Step
-from unisono.spec.errors import DefinitionError
-from unisono.spec.wording import quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +27,7 @@ class Memory:
     bytes_a_second: float = 6.4e9
 
     def __post_init__(self) -> None:
-        faults = [
-            f"memory: {name}: {quoted(value)}; allowed: a number from {least} on"
-            for name, least in (("buffer_bytes", 0), ("bytes_a_second", 1))
-            if not isinstance(value := getattr(self, name), int | float) or not value >= least
-        ]
-        if faults:
-            raise DefinitionError(faults)
+        check_amounts("memory", self, {"buffer_bytes": 0, "bytes_a_second": 1})
 
 
 @dataclass(frozen=True, slots=True)
