@@ -146,12 +146,14 @@ def narrow(descriptor: int) -> int:
 def inner_products(descriptor: int) -> int:
     """Four sums of products of bytes of the scratch, from any place and with any distance, none among them."""
     scratch = load(descriptor, 3)
+    right = scratch + 256  # where no byte leaves -64..64
     for row in range(load(descriptor, 0)):
-        store(scratch, _b(descriptor, row) & 63, _a(descriptor, row))
-        left = scratch + (_a(descriptor, row) & 255)
-        stride = (_b(descriptor, row) >> 6) & 63
-        words.inner_products(scratch, left, scratch + 32, stride, (_a(descriptor, row) >> 8) & 7)
-        _put(descriptor, row, words.wrapping_add(load(scratch, 0), words.wrapping_multiply(load(scratch, 1), 3)))
+        words.store_byte(scratch, _a(descriptor, row) & 255, _b(descriptor, row))
+        words.store_byte(right, _b(descriptor, row) & 127, (_a(descriptor, row) % 129) - 64)
+        left = scratch + (_a(descriptor, row) & 127)
+        stride = (_b(descriptor, row) >> 7) & 31
+        words.inner_products(scratch + 480, left, right, stride, (_a(descriptor, row) >> 7) & 7)
+        _put(descriptor, row, words.wrapping_add(load(scratch, 60), words.wrapping_multiply(load(scratch, 61), 3)))
     return 0
 
 

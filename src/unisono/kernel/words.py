@@ -66,7 +66,8 @@ def store_uint16(address: int, index: int, value: int) -> None:
 
 def inner_products(sums: int, left: int, right: int, stride: int, blocks: int) -> None:
     """Four int32s at `sums`, modulo 2^32: the unsigned bytes at `left` times the signed bytes at `right`, at
-    `right + stride` and so on, added up. There are 16 * `blocks` bytes of each.
+    `right + stride` and so on, added up. There are 16 * `blocks` bytes of each, those at the right from -64 to 64: then
+    two products fit 16 bits, in which x86 adds them.
     """
     count = 16 * blocks
     given = ctypes.string_at(left, count)

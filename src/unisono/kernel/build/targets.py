@@ -18,7 +18,8 @@ class Target:
     zig:        zig's name of it, where zig's own driver links (empty: the linker is called directly).
     file:       the file that is built.
     linker:     how an object becomes that file.
-    features:   LLVM features beyond the generic machine; never any with fused multiply-add of float64.
+    features:   LLVM features beyond the generic machine; never any with fused multiply-add of float64. SSSE3 is part
+                of what numpy 2.4 asks of an x86.
     wide:       whether the machine multiplies 64 by 64 to 128 bits; else 32-bit products are used.
     products:   how it multiplies bytes; see `products`.
     cpu:        LLVM's processor name; generic wherever there is one.
@@ -42,7 +43,7 @@ TARGETS: dict[str, Target] = {
     for target in (
         Target(
             "x86_64-linux", "x86_64-unknown-linux-gnu", "unisono_kernel.so", "elf",
-            cpu="x86-64", wheel="manylinux_2_17_x86_64",
+            features="+ssse3", cpu="x86-64", wheel="manylinux_2_17_x86_64",
         ),
         Target(
             "aarch64-linux", "aarch64-unknown-linux-gnu", "unisono_kernel.so", "elf",
@@ -54,11 +55,11 @@ TARGETS: dict[str, Target] = {
         ),
         Target(
             "x86_64-macos", "x86_64-apple-macosx11.0.0", "unisono_kernel.dylib", "macho",
-            zig="x86_64-macos.11.0", cpu="x86-64", wheel="macosx_11_0_x86_64",
+            zig="x86_64-macos.11.0", features="+ssse3", cpu="x86-64", wheel="macosx_11_0_x86_64",
         ),
         Target(
             "x86_64-windows", "x86_64-w64-windows-gnu", "unisono_kernel.dll", "pe",
-            zig="x86_64-windows-gnu", cpu="x86-64", wheel="win_amd64",
+            zig="x86_64-windows-gnu", features="+ssse3", cpu="x86-64", wheel="win_amd64",
         ),
         Target(
             "wasm32", "wasm32-unknown-unknown", "unisono_kernel.wasm", "wasm",
