@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from unisono.spec.errors import DefinitionError
 from unisono.spec.wording import quoted
@@ -11,20 +10,26 @@ from unisono.spec.wording import quoted
 
 def check_counts(what: str, one: object, least: Mapping[str, int]) -> None:
     """Raises DefinitionError of all attributes that are not whole numbers from the least one on."""
-    _refuse(what, one, least, int, "a whole number")
+    _refuse(what, one, least, is_whole=True)
 
 
 def check_amounts(what: str, one: object, least: Mapping[str, int]) -> None:
     """Raises DefinitionError of all attributes that are not numbers from the least one on."""
-    _refuse(what, one, least, (int, float), "a number")
+    _refuse(what, one, least, is_whole=False)
 
 
-def _refuse(what: str, one: object, least: Mapping[str, int], kinds: type | tuple[type, ...], words: str) -> None:
-    found: Mapping[str, Any] = {name: getattr(one, name) for name in least}
+def _refuse(what: str, one: object, least: Mapping[str, int], *, is_whole: bool) -> None:
+    words = "a whole number" if is_whole else "a number"
     faults = [
-        f"{what}: {name}: {quoted(value)}; allowed: {words} from {least[name]} on"
-        for name, value in found.items()
-        if not isinstance(value, kinds) or isinstance(value, bool) or not value >= least[name]
+        f"{what}: {name}: {quoted(getattr(one, name))}; allowed: {words} from {limit} on"
+        for name, limit in least.items()
+        if not _is_from(getattr(one, name), limit, is_whole=is_whole)
     ]
     if faults:
         raise DefinitionError(faults)
+
+
+def _is_from(value: object, limit: int, *, is_whole: bool) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return (isinstance(value, int) or not is_whole) and value >= limit
