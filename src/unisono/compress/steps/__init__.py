@@ -16,6 +16,7 @@ _OURS = {
     "low_rank": "unisono.compress.low_rank.step:LowRank",
     "low_rank_embedding": "unisono.compress.low_rank.embedding_step:LowRankEmbedding",
     "compact": "unisono.compress.compact.step:Compact",
+    "linear_attention": "unisono.compress.attention.step:LinearAttention",
     "distil": "unisono.compress.distil.step:Distil",
     "prune_nodes": "unisono.compress.prune.nodes.step:PruneNodes",
     "prune_weights": "unisono.compress.prune.weights.step:PruneWeights",
@@ -23,6 +24,7 @@ _OURS = {
     "recover": "unisono.compress.modules.recover:Recover",
     "quantise_aware": "unisono.compress.quantise.aware.step:QuantiseAware",
     "quantise": "unisono.compress.quantise.step:Quantise",
+    "integer": "unisono.compress.integer.step:Integer",
     "sparse": "unisono.compress.prune.weights.sparse_step:Sparse",
 }
 
