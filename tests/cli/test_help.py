@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import pkgutil
@@ -37,6 +38,8 @@ OF_NO_PROJECT = ("init", "artifact show", "keys new", "keys show")
 CAN_STAND_ALONE = ("models list", "serve", "tokens list", "schedule list", "schedule run", "runs")
 SLOW = ("polars", "numpy", "numba", "onnxruntime", "onnx", "pyarrow", "lightgbm", "sklearn")
 MODULES = [module.name for module in pkgutil.iter_modules(unisono.cli.__path__, "unisono.cli.") if not module.ispkg]
+
+HELPS = (("--help",), *((*name.split(), "--help") for name in PROMISED))
 
 every_command = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 
@@ -156,11 +159,19 @@ def test_without_a_command_help_is_printed(run_here: RunHere) -> None:
     assert shown.out.startswith("Usage: unisono COMMAND")
 
 
-@pytest.mark.parametrize("arguments", [("--help",), *[(*name.split(), "--help") for name in PROMISED]], ids=" ".join)
-def test_help_loads_nothing_slow(arguments: tuple[str, ...]) -> None:
-    script = f"import sys, unisono.cli; unisono.cli.main({[*arguments]!r}); print([*sys.modules], file=sys.stderr)"
+@pytest.fixture(scope="module")
+def loaded() -> list[list[str]]:
+    """Of one process that shows every help: what is loaded after each."""
+    each = "unisono.cli.main(one); print([*sys.modules], file=sys.stderr)"
+    script = f"import sys, unisono.cli\nfor one in {HELPS!r}: {each}"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert [name for name in SLOW if f"'{name}'" in done.stderr] == []
+    return [ast.literal_eval(line) for line in done.stderr.splitlines()]
+
+
+@pytest.mark.parametrize("place", range(len(HELPS)), ids=[" ".join(one) for one in HELPS])
+def test_help_loads_nothing_slow(place: int, loaded: list[list[str]]) -> None:
+    assert len(loaded) == len(HELPS)
+    assert [name for name in SLOW if name in loaded[place]] == []
 
 
 def test_the_installed_command_and_the_module_are_the_same_program() -> None:

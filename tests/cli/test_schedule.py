@@ -77,6 +77,7 @@ def test_schedules_are_listed_with_when_they_come_next(home: Path, run_here: Run
     }
 
 
+@pytest.mark.slow
 def test_no_password_is_shown(home: Path, run_here: RunHere, postgres: Postgres) -> None:
     out = f"{postgres.database()}#scores"
     with (home / "unisono.toml").open("a") as file:
@@ -94,6 +95,7 @@ def test_no_password_is_shown(home: Path, run_here: RunHere, postgres: Postgres)
         assert "unisono:***@/" in done.out + done.err
 
 
+@pytest.mark.slow
 def test_what_is_due_is_run_once_and_seen_in_the_history(home: Path, run_here: RunHere) -> None:
     miss_a_night(home)
     told = run_here("schedule", "run", "--once")

@@ -8,6 +8,7 @@ from tests.compress.conftest import Case
 from unisono.compress.teacher import subject_scores
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["numbers", "images", "texts", "trees"])
 def test_a_case_is_right_more_often_than_chance(name: str, request: pytest.FixtureRequest) -> None:
     case: Case = request.getfixturevalue(name)

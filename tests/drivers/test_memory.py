@@ -16,6 +16,7 @@ from tests.drivers.logs import VIEWS, World, columns_as_matrix, expected, make_w
 from unisono.connect.stored import StoredParquet
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2 if os.environ.get("UNISONO_ROUNDS") == "quick" else 6))
 def test_point_in_time_is_what_the_reference_says_bit_for_bit(seed: int) -> None:
     world = make_world(seed)
@@ -52,6 +53,7 @@ def test_several_cores_give_the_bits_of_one(monkeypatch: pytest.MonkeyPatch) -> 
     assert same_bits(un.point_in_time(VIEWS, world.requests, world.events, time="asked_at"), alone)
 
 
+@pytest.mark.slow
 def test_no_events_and_no_requests_give_empty_windows_and_an_empty_frame() -> None:
     world = make_world(1)
     none = {name: frame.clear() for name, frame in world.events.items()}

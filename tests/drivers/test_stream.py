@@ -42,6 +42,7 @@ def test_the_stream_answers_what_the_frame_says(tmp_path: Path, batch: int) -> N
     assert rows.get_column("position").is_sorted() and rows.get_column("version").unique().to_list() == ["adder"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most_keys", [2_000_000, 1])
 def test_a_stream_that_is_stopped_everywhere_gives_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_keys: int

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
+import pytest
 
 from examples.flights.definitions import delay
 from examples.flights.train import SPLIT, after_split, before_split, fit, inputs, matrix, probability, train
@@ -45,6 +46,7 @@ def test_the_same_frame_gives_the_same_model_and_the_future_does_not_count() -> 
     assert first.std() > 0.1
 
 
+@pytest.mark.slow
 def test_the_command_line_fits_the_demos_model() -> None:
     columns = inputs(delay.feature_names)
     known = frame(8760)

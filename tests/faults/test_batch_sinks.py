@@ -50,6 +50,7 @@ def crowded(small_disk: Path) -> Callable[[], None]:
     return free
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 @pytest.mark.parametrize("name", ["scores.parquet", "scores.csv", "scores/", "scores.ndjson"])
 def test_a_full_disk_leaves_the_sink_as_it_was_and_the_run_goes_on_once_there_is_room(
@@ -76,6 +77,7 @@ def _wide(project: Project) -> str:
     return "wide.parquet"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 def test_a_store_that_is_full_stops_the_run_and_keeps_what_was_done(
     tmp_path: Path, small_disk: Path, crowded: Callable[[], None]
@@ -165,6 +167,7 @@ def test_a_source_is_waited_for(project: Project, postgres: Postgres, expected: 
     assert rows_of("scores.parquet", Path("read")).equals(expected)
 
 
+@pytest.mark.slow
 def test_two_projects_that_write_one_table_leave_one_whole_result(
     project: Project, table: str, expected: pl.DataFrame, tmp_path: Path
 ) -> None:

@@ -96,6 +96,7 @@ def test_the_tree_itself_is_not_refused(trees: Fitted) -> None:
     assert found.splits == found.split_count > 50
 
 
+@pytest.mark.slow
 def test_a_leaf_that_no_row_of_the_sample_reaches_is_found(trees: Fitted) -> None:
     few = Fitted(trees.graph, trees.imported, trees.sample[:3])
     planted = [changed_trees(trees.graph, "leaf_weights", at(leaf, lambda x: x + 0.01)) for leaf in range(12)]

@@ -49,6 +49,7 @@ def _assert_same(graph: PredictorGraph, features: NDArray[np.float64], request: 
 # Random ensembles
 
 
+@pytest.mark.slow
 @given(
     chance=st.randoms(use_true_random=False),
     depths=st.lists(st.sampled_from([1, 1, 2, 4, 6]), min_size=1, max_size=30),

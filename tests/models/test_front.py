@@ -93,6 +93,7 @@ def assert_same(graph: PredictorGraph, rows: pl.DataFrame, engines: Sequence[str
     return fronted
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_columns_of_every_kind_in_every_order(data: st.DataObject) -> None:
     known = (*NUMBERS, *FEATURES, "double", "more")

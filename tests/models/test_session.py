@@ -63,6 +63,7 @@ derive([traced], pl.DataFrame({"x": [1.0]}))
 """
 
 
+@pytest.mark.slow
 def test_tracing_leaves_no_telemetry_either(tmp_path: Path) -> None:
     """spox and ndonnx import onnxruntime too."""
     run_without_telemetry_switches(_TRACE, tmp_path)

@@ -137,6 +137,7 @@ def test_counting_is_exact_on_every_machine() -> None:
     assert not unsure_operators(onnx.load_model_from_string(graph))
 
 
+@pytest.mark.slow
 def test_a_letter_is_one_to_the_tokenizer_if_it_is_one_to_python() -> None:
     known = [chr(code) for code in range(sys.maxunicode) if unicodedata.category(chr(code)) not in ("Cn", "Cs", "Co")]
     vectorizer = words(CountVectorizer, lowercase=False, vocabulary=["x"]).fit([])

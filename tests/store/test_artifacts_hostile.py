@@ -49,6 +49,7 @@ def test_an_artifact_that_is_cut_anywhere_is_refused() -> None:
             read_artifact(whole[:length])
 
 
+@pytest.mark.slow
 def test_an_artifact_with_any_bit_flipped_is_refused() -> None:
     """Signed or not, no bit is without meaning."""
     whole = sign(sound(), new_key_pair().private).to_bytes()

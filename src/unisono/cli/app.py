@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from cyclopts import App, CycloptsError, Group, UnknownCommandError
@@ -107,6 +108,7 @@ FAMILIES: Mapping[str, str] = {
 """Words with several commands each, and what these are about."""
 
 
+@cache
 def make_app() -> App:
     """The parser of the command line."""
     app = _app("unisono", HELP)

@@ -35,6 +35,7 @@ def with_module(case: Case, module: nn.Module) -> Case:
     return replace(case, subject=case.subject.with_torch(case.subject.module().with_module(module.eval())))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", ["fire", "separable", "inverted"])
 def test_a_network_with_blocks_learns_what_the_original_says(block: Any, images: Case) -> None:
     made = images.applied(Compact(block=block, epochs=2, batch_rows=16))

@@ -80,6 +80,7 @@ def test_layers_that_are_not_there_are_refused(layers: int | list[int]) -> None:
         chosen_layers(layers, 6)
 
 
+@pytest.mark.slow
 def test_a_student_of_half_the_layers_is_nearly_as_right(texts: Case) -> None:
     made = texts.applied(Distil(layers=1, epochs=10, learning_rate=3e-3, hidden=1.0, attention=1.0, **SETTLED))
     model = made.module()
@@ -89,12 +90,14 @@ def test_a_student_of_half_the_layers_is_nearly_as_right(texts: Case) -> None:
     assert not any(part._forward_hooks for part in model.module.modules())
 
 
+@pytest.mark.slow
 def test_the_same_seed_makes_the_same_student(texts: Case) -> None:
     step = Distil(layers=1, epochs=1, learning_rate=1e-3, hidden=1.0, **SETTLED)
     first, second = (answers(texts.applied(step).module(), texts.data.validation) for _ in range(2))
     assert np.array_equal(first, second)
 
 
+@pytest.mark.slow
 def test_temperature_and_share_are_chosen_by_the_validation_rows(texts: Case) -> None:
     made = texts.applied(Distil(layers=1, epochs=1, learning_rate=1e-3))
     tried: Any = made.notes["distil"]["tried"]
@@ -104,6 +107,7 @@ def test_temperature_and_share_are_chosen_by_the_validation_rows(texts: Case) ->
     assert made.notes["distil"]["teacher_share"] == best["teacher_share"]
 
 
+@pytest.mark.slow
 def test_rows_without_a_label_are_learnt_from(texts: Case) -> None:
     few = replace(texts.data, train=texts.data.train[:16], unlabelled=texts.data.train.drop("label"))
     cache = texts.context.stage / "other-cache"

@@ -27,6 +27,7 @@ def named(name: str, request: pytest.FixtureRequest) -> Case:
     return as_graph(case)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("mode", ["dynamic", "static"])
 def test_a_portable_graph_has_no_operator_that_machines_round_differently(

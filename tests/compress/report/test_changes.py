@@ -32,6 +32,7 @@ def parts(random: np.random.Generator, rows: int, count: int) -> list[Slice]:
     return [Slice("part", str(place), places == place) for place in range(count) if (places == place).any()]
 
 
+@pytest.mark.slow
 def test_of_many_slices_in_which_nothing_changed_hardly_ever_one_is_called_changed() -> None:
     alarms = missed = 0
     for seed in range(TRIES):

@@ -29,6 +29,7 @@ def report(trees: Case) -> ReportJson:
         return judged(trees, fewer_trees(trees, 10), Recipe(steps=(), budget=BUDGET))
 
 
+@pytest.mark.slow
 def test_fewer_trees_have_fewer_parameters_and_ask_less(report: ReportJson, trees: Case) -> None:
     splits, leaves = 60 * 14, 60 * 15
     assert report.original.parameters == splits + leaves
@@ -130,6 +131,7 @@ def test_a_runtime_that_is_not_there_is_refused(trees: Case, numbers: Case) -> N
             )
 
 
+@pytest.mark.slow
 def test_a_regression_is_judged_from_end_to_end(trees: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     import lightgbm
 
@@ -151,6 +153,7 @@ def test_a_regression_is_judged_from_end_to_end(trees: Case, monkeypatch: pytest
     assert dict(lines(report))["R2"].startswith("0.9")
 
 
+@pytest.mark.slow
 def test_outputs_without_a_right_answer_are_judged_by_the_original(
     trees: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:

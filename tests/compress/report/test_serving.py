@@ -146,6 +146,7 @@ def test_latency_says_what_was_measured(
         assert said.rows_per_s > 0
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_says_why(
     mixed: tuple[PredictorGraph, pl.DataFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,6 +88,7 @@ def test_a_paired_difference_is_known_better_than_two_that_are_not() -> None:
     assert (mean(other) - mean(one)).error < 0.3 * mean(one).error
 
 
+@pytest.mark.slow
 def test_the_area_is_that_of_scikit_learn_and_inside_its_interval_as_often_as_said() -> None:
     true = float(stats.norm.cdf(1.5 / math.sqrt(2)))
 

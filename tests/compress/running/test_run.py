@@ -138,6 +138,7 @@ def test_steps_in_an_illegal_order_are_refused_before_anything_is_done(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_graph_that_says_something_else_than_its_module_is_refused(
     numbers: Case, definition: Definition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,8 @@ from unisono.compress.search.writing import toml, write
 from unisono.drivers.predictors import make_predictor_ready
 from unisono.spec.errors import ModelError
 
+pytestmark = pytest.mark.slow  # trials carry out recipes
+
 TREES = {"step": "prune_trees", "keep": {"low": 0.05, "high": 0.95}, "ridge": {"low": 0.1, "high": 100.0, "log": True}}
 SPACE = space_of({"steps": [TREES]})
 RECOVERED = space_of({"steps": [TREES, {"step": "recover", "epochs": {"low": 1, "high": 8}}]})

@@ -59,6 +59,7 @@ def read(sink: str, like: pl.DataFrame) -> pl.DataFrame:
     return typed.select(like.columns).sort(like.columns)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sink", FORMATS.values(), ids=FORMATS)
 def test_every_sink_gets_every_row_and_gives_it_back_as_a_source(
     project: Project, expected: pl.DataFrame, sink: str
@@ -108,6 +109,7 @@ def test_the_files_of_a_project_are_not_written_over(project: Project, bound: st
     assert (project.root / bound).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_rows_keep_their_order_over_parts_files_and_row_groups(project: Project, expected: pl.DataFrame) -> None:
     requests = project.requests("risk")
     Path("in").mkdir()
@@ -205,6 +207,7 @@ def test_events_that_changed_since_make_it_another_run(project: Project) -> None
         path.write_bytes(events)
 
 
+@pytest.mark.slow
 def test_a_named_run_of_a_database_goes_on_with_what_it_copied(project: Project, expected: pl.DataFrame) -> None:
     source = "sqlite:///requests.db#requests"
     run_batch(project, "risk", None, source)
@@ -220,6 +223,7 @@ def _few(project: Project) -> str:
     return "few.parquet"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sink", FORMATS.values(), ids=FORMATS)
 def test_only_rows_with_a_new_key_are_scored_and_added(project: Project, expected: pl.DataFrame, sink: str) -> None:
     rows = project.requests("risk").with_row_index("order").with_columns(pl.col("order").cast(pl.Int64))

@@ -51,6 +51,7 @@ def table(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return str(project.root / "table.parquet")
 
 
+@pytest.mark.slow
 def test_several_predictors_answer_in_one_run_what_each_answers_alone(project: Project, table: str) -> None:
     report = run_batch(project, ["risk", "size", "soon"], table, "out.parquet", chunk=30)
     together = pl.read_parquet("out.parquet")

@@ -63,6 +63,7 @@ def done(world: World) -> list[Run]:
     return [run for run in world.history() if run.state is State.DONE]
 
 
+@pytest.mark.slow
 def test_each_run_writes_a_table_of_its_instant(project: Project) -> None:
     with (project.root / "unisono.toml").open("a") as file:
         file.write('[cost]\nper_cpu_hour = 36.0\ncurrency = "EUR"\n')
@@ -144,6 +145,7 @@ def test_definitions_may_change_between_runs_and_wrong_ones_are_given_up(project
         assert "nothing_like_it" in str(world.history()[0].error)
 
 
+@pytest.mark.slow
 def test_new_data_is_scored_once_it_is_quiet_and_once_only(project: Project) -> None:
     requests, events = project.root / "data/requests.parquet", project.root / "data/taps.parquet"
     with world_of(project, a_schedule("fresh", on_new_data=True, debounce="30s", out="fresh.parquet")) as world:
@@ -197,6 +199,7 @@ def test_data_that_changes_during_a_run_is_scored_after_it(project: Project) -> 
         assert len(done(world)) == 2
 
 
+@pytest.mark.slow
 def test_a_new_version_is_scored_with(project: Project) -> None:
     with world_of(project, a_schedule("champion", on_new_version=True, out="{run_id}.parquet")) as world:
         scheduler = world.scheduler()

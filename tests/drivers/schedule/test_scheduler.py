@@ -231,6 +231,7 @@ def lives(draw: st.DrawFn) -> list[tuple[int, int, str]]:
     return draw(st.lists(one, max_size=12))
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(lives(), st.sampled_from(["last", "all", "none"]), st.sampled_from(["skip", "queue"]))
 def test_whatever_happens_each_instant_is_done_at_most_once_and_none_is_forgotten(

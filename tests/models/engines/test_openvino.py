@@ -31,6 +31,8 @@ from unisono.models.verifying.classes import EXACT, Tolerance
 from unisono.models.verifying.differences import compare
 from unisono.spec.errors import InputError, ModelError
 
+pytestmark = pytest.mark.slow  # networks are compiled
+
 INPUTS = {**dict.fromkeys(view().feature_names, un.Float64), "dist": un.Float64, "hour": un.Int64}
 CUTS = ((), (1,), (1, 2, 7), (200,))
 

@@ -7,6 +7,8 @@ import gc
 import json
 from typing import Any
 
+import pytest
+
 from tests.serving.conftest import service
 from unisono.drivers.online.predictor import OnlinePredictor
 from unisono.drivers.serving.calls import Call
@@ -16,6 +18,7 @@ from unisono.drivers.serving.service import Service
 ROUNDS = 50
 
 
+@pytest.mark.slow
 def test_a_call_that_is_over_is_gone_without_the_collector(
     online: OnlinePredictor, request_row: dict[str, Any]
 ) -> None:

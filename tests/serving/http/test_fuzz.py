@@ -110,6 +110,7 @@ def statuses_of(received: bytes) -> list[int]:
     return [int(status) for status in _STATUS.findall(received)]
 
 
+@pytest.mark.slow
 def test_whatever_comes_the_server_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     seed = random.randrange(1 << 32) if IS_SOAK else 17
     print(f"seed {seed}")

@@ -24,6 +24,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
+@pytest.mark.slow
 def test_an_explanation_has_the_features_and_the_answer_that_the_predictor_gives(project: Project) -> None:
     last = project.states("risk").last
     asked = pl.Series([last.time]).cast(pl.Datetime("us")).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")[0]

@@ -74,6 +74,7 @@ def _add_some(path: Path, prefix: str) -> None:
         TokenFile(path).add(make(f"{prefix}{number}")[0])
 
 
+@pytest.mark.slow
 def test_writers_at_the_same_time_lose_nothing(file: TokenFile) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=_add_some, args=(file.path, prefix)) for prefix in "ab"]

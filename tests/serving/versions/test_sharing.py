@@ -63,6 +63,7 @@ def test_places_are_spread_evenly_and_otherwise_for_every_predictor() -> None:
     assert abs(both - 1000) < 140
 
 
+@pytest.mark.slow
 def test_another_process_has_the_same_places() -> None:
     program = (
         "from tests.serving.versions.test_sharing import KEYLESS; from unisono.drivers.serving.versions.sharing import "

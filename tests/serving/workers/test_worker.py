@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from tests.serving.workers.actor import Actor
@@ -62,6 +63,7 @@ def told(*messages: Any, make: Callable[[Boot, Asking], Actor] = Actor, until: t
     return asyncio.run(work())
 
 
+@pytest.mark.slow
 def test_what_comes_together_with_the_boot_comes_after_it() -> None:
     made: list[Actor] = []
 

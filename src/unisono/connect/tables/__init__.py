@@ -7,6 +7,7 @@ stands before the colon in KIND:PATH, the scheme of its URLs, the ending of its 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -75,7 +76,13 @@ def is_overlap(source: str | Path, sink: str | Path) -> bool:
 
 def _places(group: str, ours: Mapping[str, str]) -> Mapping[str, str]:
     """Kind -> where its adapter is. One that is installed takes the place of ours of the same name."""
-    return {**ours, **{point.name: point.value for point in entry_points(group=group)}}
+    return {**ours, **_installed(group)}
+
+
+@cache
+def _installed(group: str) -> Mapping[str, str]:
+    """Looked up once: it reads a file of every library that is there."""
+    return {point.name: point.value for point in entry_points(group=group)}
 
 
 def _load(place: str) -> Any:

@@ -115,6 +115,7 @@ def test_a_layer_that_changes_nothing_is_the_one_that_is_dropped(texts: Case) ->
     assert torch.equal(weight, layer(texts.subject, f"{LAYER}.{kept}.intermediate.dense").weight)
 
 
+@pytest.mark.slow
 def test_rounds_of_training_bring_back_what_nodes_cost(images: Case) -> None:
     at_once = images.applied(PruneNodes(share=0.6, multiple=2, most=0.9))
     slowly = images.applied(
