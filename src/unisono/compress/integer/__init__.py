@@ -1,0 +1,1 @@
+"""A transformer of torch as a network of whole numbers."""

@@ -1,0 +1,121 @@
+"""Weights in whole numbers of 7 bits, and what brings their sums into the units of the register that they go into.
+
+A column's step is chosen so that its multiplier is a whole number: no error is left in it. Among such steps the one
+with the least squared error is taken, so the largest weights may be cut off (Nagel et al. 2021, section 3.1). The
+rounding of one weight is made good by those after it, as far as the inputs are alike (GPTQ: Frantar et al. 2023).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from unisono.compress.integer.encoder import Floats
+from unisono.compress.integer.scales import Units
+from unisono.kernel.integer.network import WEIGHT_TOP, Int8s, Rescale
+from unisono.spec.errors import ModelError
+
+INT32_TOP = 2**31 - 1
+_SHARES = np.linspace(0.4, 1.0, 25)  # of the step that cuts nothing off
+_DAMP = 0.01  # share of the mean square of inputs that is added to each
+_USED = 0.97  # share of int32 that a product may fill, so that its bias may still be corrected
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a product is given: numbers about their zeros.
+
+    zeros:   of each column.
+    top:     of a code.
+    squares: mean products of the columns' codes less their zeros, columns x columns.
+    """
+
+    zeros: npt.NDArray[np.int64] = field(repr=False)
+    top: int
+    squares: Floats = field(repr=False)
+
+
+def rounded(name: str, weights: Floats, bias: Floats, inputs: Inputs, units: Units) -> tuple[Int8s, Rescale]:
+    """Weights as whole numbers, and the rescaling after them.
+
+    name:    of the layer.
+    weights: inputs x outputs, with the inputs' scales in them.
+    bias:    in numbers, one an output.
+
+    Raises ModelError if no multiplier keeps the sums in int32.
+    """
+    shift = _shift(weights, bias, inputs, units)
+    while shift >= 0:
+        steps, multiplier = _steps(weights, inputs, units, shift)
+        whole = compensated(weights, steps, inputs.squares)
+        rescale = _rescale(whole, bias, inputs, units, multiplier, shift)
+        if rescale is not None:
+            return whole, rescale
+        shift -= 1
+    raise cannot_scale(name)
+
+
+def cannot_scale(name: str) -> ModelError:
+    """What is said of a layer whose numbers are too large for the units of its register."""
+    return ModelError(
+        f"integer: {name}: no multiplier brings its sums into its register within int32; allowed: sums below 2**31; "
+        "look for weights that are far larger than the others, or calibrate by rows that are like those to come"
+    )
+
+
+def _shift(weights: Floats, bias: Floats, inputs: Inputs, units: Units) -> int:
+    """The most bits of a multiplier with which nothing leaves int32, by the weights as they are."""
+    rows = np.maximum(inputs.top - inputs.zeros, inputs.zeros)[:, np.newaxis]
+    reach = (np.abs(weights) * rows).sum(axis=0) + np.abs(bias) + np.abs(inputs.zeros @ weights)
+    most = (reach / units.scale).max() + units.top
+    return int(np.floor(np.log2(_USED * INT32_TOP / most)))
+
+
+def _steps(weights: Floats, inputs: Inputs, units: Units, shift: int) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Each column's step, and its multiplier."""
+    widest = np.maximum(np.abs(weights).max(axis=0) / WEIGHT_TOP, 1e-30)
+    unit = units.scale / 2.0**shift
+    importance = np.maximum(np.diagonal(inputs.squares), 1e-12)[:, np.newaxis]
+    best = np.full(weights.shape[1], np.inf)
+    chosen = np.ones(weights.shape[1], np.int64)
+    for share in _SHARES:
+        multiplier = np.maximum(np.rint(share * widest / unit).astype(np.int64), 1)
+        step = multiplier * unit
+        near = np.clip(np.rint(weights / step), -WEIGHT_TOP, WEIGHT_TOP) * step
+        error = (importance * (weights - near) ** 2).sum(axis=0)
+        chosen = np.where(error < best, multiplier, chosen)
+        best = np.minimum(error, best)
+    return chosen * unit, chosen
+
+
+def compensated(weights: Floats, steps: Floats, squares: Floats) -> Int8s:
+    """Weights over their steps, rounded one input after the other."""
+    order = np.argsort(-np.diagonal(squares), kind="stable")
+    damped = squares[np.ix_(order, order)] + np.eye(len(order)) * max(_DAMP * np.trace(squares) / len(order), 1e-12)
+    upper = np.linalg.cholesky(np.linalg.inv(damped)).T
+    left = (weights / steps)[order]
+    whole = np.empty_like(left)
+    for place in range(len(left)):
+        whole[place] = np.clip(np.rint(left[place]), -WEIGHT_TOP, WEIGHT_TOP)
+        error = (left[place] - whole[place]) / upper[place, place]
+        left[place + 1 :] -= np.outer(upper[place, place + 1 :], error)
+    found = np.empty(weights.shape, np.int8)
+    found[order] = whole.astype(np.int8)
+    return found
+
+
+def _rescale(
+    whole: Int8s, bias: Floats, inputs: Inputs, units: Units, multiplier: npt.NDArray[np.int64], shift: int
+) -> Rescale | None:
+    """None if a number could leave int32."""
+    wide = whole.astype(np.int64)
+    moved = np.rint((bias / units.scale + units.zero) * 2.0**shift).astype(np.int64)
+    offset = moved - (inputs.zeros @ wide) * multiplier + ((1 << shift) >> 1)
+    low = np.minimum(wide, 0).sum(axis=0) * inputs.top * multiplier
+    high = np.maximum(wide, 0).sum(axis=0) * inputs.top * multiplier
+    reach = max(int(np.abs(one).max()) for one in (low, high, offset, low + offset, high + offset))
+    if reach > _USED * INT32_TOP or (units.top + 1) << shift > INT32_TOP:
+        return None
+    return Rescale(multiplier.astype(np.int32), offset.astype(np.int32), shift, units.top)
