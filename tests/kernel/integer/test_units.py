@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given as tried
+from hypothesis import strategies as st
 
 from unisono.kernel.integer.units import ibert, shift, swifttron
 from unisono.kernel.integer.units.words import rounded_shift
@@ -106,6 +108,37 @@ def test_what_the_published_code_gave_comes_out(unit: str) -> None:
     assert differences(unit, CODE[unit]) == []
 
 
+WORDS = st.integers(-(1 << 31), (1 << 31) - 1)
+DIVISORS = WORDS.filter(bool)
+
+
+@tried(WORDS, WORDS, WORDS, WORDS, DIVISORS)
+def test_whatever_words_go_into_hardware_a_word_comes_out(x: int, b: int, c: int, ln2: int, divisor: int) -> None:
+    found = [
+        swifttron.exponential(x, swifttron.ExponentialPorts(b, c, ln2, divisor)),
+        swifttron.gelu(x, swifttron.GeluPorts(b, c, ln2, divisor)),
+        swifttron.variance([x, b, c], divisor),
+        swifttron.multiply_add([(x & 127, -128)]),
+    ]
+    assert all(-(1 << 31) <= one < 1 << 31 for one in found)
+    assert -128 <= swifttron.requantise(x, b, c & 63) < 128
+
+
+@tried(st.integers(0, (1 << 31) - 1))
+def test_the_root_of_hardware_is_the_whole_root(number: int) -> None:
+    assert swifttron.square_root(number) == math.isqrt(number)
+
+
+@tried(st.lists(st.integers(-2000, 2000), min_size=1, max_size=40), st.floats(2**-10, 0.5))
+def test_shares_are_not_negative_and_add_up_to_no_more_than_one(row: list[int], scale: float) -> None:
+    constants = ibert.ExponentialConstants.at(scale)
+    shares = ibert.softmax(row, constants, ibert.exponential_rescale(constants))
+    shifted = shift.softmax(row, scale)
+    assert min(shares) >= 0 <= min(shifted)
+    assert sum(shares) <= 256
+    assert sum(shifted) <= 128
+
+
 def test_a_softmax_of_hardware_has_no_answer_where_nothing_is_left_to_divide_by() -> None:
     """The maximum starts at 0: of a row that is far below, all exponentials are shifted away."""
     with pytest.raises(ZeroDivisionError):
@@ -143,10 +176,3 @@ def test_a_dyadic_number_is_within_half_a_step_of_its_ratio(ratio: float) -> Non
 @pytest.mark.parametrize(("number", "dropped", "wanted"), [(5, 1, 2), (7, 1, 4), (-5, 1, -2), (-7, 1, -4), (3, -2, 12)])
 def test_halves_are_rounded_to_even(number: int, dropped: int, wanted: int) -> None:
     assert rounded_shift(number, dropped) == wanted
-
-
-def test_rows_of_a_softmax_add_up_to_no_more_than_one() -> None:
-    row: Sequence[int] = [3, 1, 4, 1, 5, 9, 2, 6]
-    constants = ibert.ExponentialConstants.at(0.25)
-    assert sum(ibert.softmax(row, constants, ibert.exponential_rescale(constants))) <= 256
-    assert sum(shift.softmax(row, 0.25)) <= 128
