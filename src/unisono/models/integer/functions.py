@@ -44,9 +44,9 @@ def _largest(site: Site, scores: str) -> str:
 def _gelu(site: Site, given: str, gelu: Gelu) -> str:
     emit = site.emit
     x = emit("Sub", given, site.number(gelu.zero))
-    near = emit("Min", emit("Abs", x), site.number(gelu.bend))
-    rest = emit("Sub", site.number(gelu.bend), near)
-    bump = emit("Mul", emit("Mul", rest, rest), near)
+    size = emit("Abs", x)
+    rest = emit("Relu", emit("Sub", site.number(gelu.bend), size))
+    bump = emit("Mul", emit("Mul", rest, rest), size)
     whole = emit("Mul", emit("Relu", x), site.number(gelu.slope))
     curve = emit("Add", emit("Sub", whole, bump), site.number(gelu.offset))
     return site.cast(site.shifted(curve, gelu.shift), np.uint8)

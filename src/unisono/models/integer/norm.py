@@ -5,9 +5,13 @@ from __future__ import annotations
 from math import isqrt
 
 import numpy as np
+import numpy.typing as npt
 
 from unisono.kernel.integer.network import NORM_BITS, NORM_SHIFT, Norm
 from unisono.models.integer.site import Site
+
+_A_DOUBLING = 2  # guesses: one step less than with one; with eight, comparing takes what a step does
+_NEAR = 0.99
 
 
 def norm(site: Site, one: Norm) -> None:
@@ -36,26 +40,28 @@ def _squares(site: Site, centred: str) -> str:
 def rooted(site: Site, x: str, bound: int) -> str:
     """The whole part of the square root of int64 numbers from 1 to `bound`, below 2**62; the last axis has one number.
 
-    Newton's steps from a power of 2 that is no less than the root, and less than twice it. y -> (y + x // y) // 2 never
-    falls below the whole part r, and from there on is r or r + 1 (for x + 1 a square): the last line decides.
+    Newton's steps from a guess that is no less than the root. y -> (y + x // y) // 2 never falls below the whole part
+    r, and from there on is r or r + 1 (for x + 1 a square): the last line decides.
     """
-    emit = site.emit
-    powers = np.array([1 << (2 * bits) for bits in range(isqrt(bound).bit_length())], np.int64)
-    above = site.cast(emit("GreaterOrEqual", x, emit.constant(powers)), np.int32)
-    octave = emit("ReduceSum", above, site.shape(-1), keepdims=1)
-    y = emit("Gather", emit.constant(np.array([1 << bits for bits in range(len(powers) + 1)], np.int64)), octave)
-    for _ in range(steps_to(isqrt(bound))):
+    emit, guesses = site.emit, _guesses(isqrt(bound))
+    above = site.cast(emit("Greater", x, emit.constant(guesses[:-1] ** 2)), np.int32)
+    place = emit("MatMul", above, emit.constant(np.ones((len(guesses) - 1, 1), np.int32)))
+    y = emit("Gather", emit.constant(guesses), place)
+    for _ in range(_steps(guesses)):
         y = emit("Div", emit("Add", y, emit("Div", x, y)), site.number(2, np.int64))
     is_above = site.cast(emit("Greater", emit("Mul", y, y), x), np.int64)
     return emit("Sub", y, is_above)
 
 
-def steps_to(root: int) -> int:
-    """Newton steps after which a guess of at most twice the root is off by less than 1.
+def _guesses(most: int) -> npt.NDArray[np.int64]:
+    """Numbers from 1 to above `most`, each at most 2**(1 / _A_DOUBLING) times the one before, or 1 more."""
+    count = _A_DOUBLING * (most + 1).bit_length()
+    return np.unique(np.floor(2.0 ** (np.arange(count + 1) / _A_DOUBLING)).astype(np.int64))
 
-    A guess of (1 + e) * root becomes one of (1 + e * e / (2 + 2 * e)) * root.
-    """
-    error, steps = 1.0, 0
-    while error * (root + 1) >= 1:
-        error, steps = error * error / (2 + 2 * error), steps + 1
+
+def _steps(guesses: npt.NDArray[np.int64]) -> int:
+    """Newton steps after which every guess is less than 1 above the root: the least root of a guess is the worst."""
+    roots, y, steps = guesses[:-1].astype(np.float64), guesses[1:].astype(np.float64), 0
+    while (y - roots).max() > _NEAR:
+        y, steps = (y + roots * roots / y) / 2, steps + 1
     return steps

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from onnx import helper
 
-from unisono.kernel.integer.network import KEY_ZERO, Network, Rescale
+from unisono.kernel.integer.network import KEY_ZERO, Network, Patches, Rescale
 from unisono.models.emit import Emitter
 from unisono.models.integer.proving import Proof
+from unisono.models.integer.rows import first_only
 
 Kind = type[np.signedinteger[Any]] | type[np.unsignedinteger[Any]]
 
@@ -30,6 +31,9 @@ class Site:
         self.emit = emit
         self.given = given
         self._registers: list[dict[Kind, str]] = []
+        self._firsts: dict[str, str] = {}
+        self._first_only = first_only(network)
+        self._ones: dict[int, str] = {}
 
     @property
     def place(self) -> int:
@@ -40,16 +44,26 @@ class Site:
         """The instruction's register is this value."""
         self._registers.append({kind: name})
 
-    def read(self, place: int, kind: Kind = np.int32) -> str:
-        """A register in some type. As int8 it is less KEY_ZERO, which stands for 0 in keys and values."""
+    def read(self, place: int, kind: Kind = np.int32, *, whole: bool = False) -> str:
+        """A register in some type; its first row, if the instruction makes no others.
+
+        kind:  int8: it is less KEY_ZERO, which stands for 0 in keys and values.
+        whole: every row in any case.
+        """
         known = self._registers[place]
         if kind not in known:
             known[kind] = self._turned(place, kind)
-        return known[kind]
+        is_first = self.place in self._first_only and place not in self._first_only and not whole
+        return self._first(known[kind]) if is_first else known[kind]
+
+    def _first(self, name: str) -> str:
+        if name not in self._firsts:
+            self._firsts[name] = self.emit("Slice", name, self.shape(0), self.shape(1), self.shape(1))
+        return self._firsts[name]
 
     def _turned(self, place: int, kind: Kind) -> str:
         if kind is np.int8:
-            less = self.emit("Sub", self.read(place), self.number(KEY_ZERO))
+            less = self.emit("Sub", self.read(place, whole=True), self.number(KEY_ZERO))
             return self.cast(self.emit("Clip", less, self.number(-KEY_ZERO), self.number(KEY_ZERO)), np.int8)
         known = self._registers[place]
         if np.int8 in known and len(known) == 1:
@@ -81,6 +95,16 @@ class Site:
     def sides(self, name: str, axis: int) -> str:
         """How long an axis is: int64, as a list of one."""
         return self.emit("Shape", name, start=axis, end=axis + 1)
+
+    def ones(self, place: int) -> str:
+        """A column of ones, int8, as long as a register."""
+        rows = self.proof.instructions[place].rows
+        if rows not in self._ones:
+            column = self.emit.constant(np.ones((rows, 1), np.int8))
+            is_fixed = rows == 1 or isinstance(self.network.instructions[0], Patches)
+            ends = () if is_fixed else (self.shape(0), self.sides(self.given, 1), self.shape(0))
+            self._ones[rows] = self.emit("Slice", column, *ends) if ends else column
+        return self._ones[rows]
 
     def rescaled(self, name: str, rescale: Rescale, *, less: int = 0) -> str:
         """Requantisation; uint32.
