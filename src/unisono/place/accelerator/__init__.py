@@ -7,6 +7,7 @@ is good for.
 from unisono.place.accelerator.array import Array
 from unisono.place.accelerator.attention import Linear, Local, LowRank, Softmax
 from unisono.place.accelerator.bounds import Bounds
+from unisono.place.accelerator.configuration import encoder_of
 from unisono.place.accelerator.costing import Cost, Energy, StepCost, cost
 from unisono.place.accelerator.encoder import Encoder
 from unisono.place.accelerator.energy import ARITHMETICS, Arithmetic
@@ -27,4 +28,5 @@ __all__ = [
     "Softmax",
     "StepCost",
     "cost",
+    "encoder_of",
 ]
