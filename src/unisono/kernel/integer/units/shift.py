@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from unisono.kernel.integer.units import ibert
 
 SOFTMAX_OCTAVES = 15
-"""Halvings after which an exponential of a softmax stays where it is."""
+"""Halvings after which an exponential of a softmax stays where it is, as published; it "varies depending on models"."""
 
 GELU_OCTAVES = 23
-"""The same in a GELU."""
+"""The same in a GELU. An exponential of 0 is 2**octaves / scale: shares are wrong where it comes near 2**31."""
 
 SIGMOID_SLOPE = 1.702
 """GELU is about x * sigmoid(1.702 * x)."""
@@ -64,11 +64,14 @@ def softmax(row: Sequence[int], scale: float, bits: int = 8) -> list[int]:
     return [_share(value, total, bits) for value in found]
 
 
-def gelu(row: Sequence[int], scale: float, bits: int = 8) -> list[int]:
-    """ShiftGELU: x * sigmoid(1.702 * x), over a row, whose maximum it needs; a step is worth scale * 2**(1 - bits)."""
+def gelu(row: Sequence[int], scale: float, bits: int = 8, octaves: int = GELU_OCTAVES) -> list[int]:
+    """ShiftGELU: x * sigmoid(1.702 * x), over a row, whose maximum it needs; a step is worth scale * 2**(1 - bits).
+
+    octaves: fewer for finer scales.
+    """
     most, one = max(row), octave(SIGMOID_SLOPE * scale)
-    least = exponential(-most, one, GELU_OCTAVES)
-    found = [exponential(number - most, one, GELU_OCTAVES) for number in row]
+    least = exponential(-most, one, octaves)
+    found = [exponential(number - most, one, octaves) for number in row]
     return [number * _share(value, value + least, bits) for number, value in zip(row, found, strict=True)]
 
 
