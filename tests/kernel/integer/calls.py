@@ -22,19 +22,20 @@ GUARD = b"\xa5" * 64
 
 @dataclass(frozen=True)
 class Placed:
-    """A call as memory: its image, its descriptor, its workspace and the place of its answer."""
+    """A call as memory: its image, descriptor and workspace, the place of its answer and how many numbers that has."""
 
     image: Image
     call: Place
     workspace: Place
     out: Place
+    size: int
 
     def changed(self, memory: bytes, **words: int) -> Placed:
         """The same call over the memory that another left, with other words."""
         image = Image(bytearray(memory), self.image.pointers)
         for word, value in words.items():
             struct.pack_into("<q", image.content, self.call.offset + 8 * getattr(at, word), value)
-        return Placed(image, self.call, self.workspace, self.out)
+        return Placed(image, self.call, self.workspace, self.out, self.size)
 
 
 def placed(network: Network, given: Sequence[Any], *, room: int | None = None, fill: int = 0) -> Placed:
@@ -44,19 +45,21 @@ def placed(network: Network, given: Sequence[Any], *, room: int | None = None, f
     fill: every byte of it before the call.
     """
     is_images = isinstance(network.instructions[0], Patches)
-    needed = Encoder(network).workspace_bytes(len(given)) if room is None else room
+    encoder = Encoder(network)
+    needed = encoder.workspace_bytes(len(given)) if room is None else room
+    size = encoder.answer(given).size
     image = Image()
     blob = image.place(packed(network))
     asked = image.place(np.array(given, np.uint8 if is_images else np.int32).tobytes())
     image.place(GUARD)
     workspace = image.place(bytes([fill]) * needed)
     image.place(GUARD)
-    out = image.place(bytes(4 * 64 * (len(given) + 1)))
+    out = image.place(bytes(4 * size))
     words: list[int | Place] = [0] * at.CALL_WORDS
     words[at.NETWORK], words[at.WORKSPACE], words[at.WORKSPACE_BYTES] = blob, workspace, needed
     words[at.ASKED], words[at.TOKENS], words[at.OUT] = asked, len(given), out
     words[at.START], words[at.STOP] = 0, -1
-    return Placed(image, image.words(*words), workspace, out)
+    return Placed(image, image.words(*words), workspace, out, size)
 
 
 def registers_on(machine: Machine, network: Network, given: Sequence[Any]) -> list[list[list[int]]]:
@@ -88,8 +91,7 @@ def answer_on(machine: Machine, network: Network, given: Sequence[Any], **how: i
     said, memory = machine.call("answer_network", call.image, call.call)
     assert said == at.DONE
     assert _untouched(call, memory)
-    count = Encoder(network).answer(given).size
-    found: list[int] = np.frombuffer(memory[call.out.offset :], np.int32, count).tolist()
+    found: list[int] = np.frombuffer(memory[call.out.offset :], np.int32, call.size).tolist()
     return found
 
 

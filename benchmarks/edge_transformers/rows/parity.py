@@ -1,0 +1,154 @@
+"""An integer-only MiniLM on every machine: the same bytes, sentence by sentence; and what is planted is found."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from benchmarks.compress.bench import Bench
+from benchmarks.compress.row import Target, at_least
+from benchmarks.edge_transformers import planting
+from benchmarks.edge_transformers.kernels import TARGET_NAMES, answers_of_kernel
+from benchmarks.edge_transformers.minilm import integer_minilm, sentences
+from benchmarks.edge_transformers.row import Cell, Row, Table
+from benchmarks.edge_transformers.runtimes import ARM, Answers, Ask, Rows, runtimes
+from benchmarks.harness import say
+from unisono.kernel.integer.encoder import Encoder
+from unisono.kernel.integer.network import Network
+from unisono.kernel.integer.packing import packed
+from unisono.kernel.integer.reference import answer
+from unisono.models.integer.graph import integer_graph
+
+SENTENCES = 1000
+ARM_SENTENCES = 250
+"""Its emulator takes a second for each."""
+
+KERNEL_SENTENCES = 24
+"""Of the kernel on emulated machines."""
+
+REFERENCE_SENTENCES = 3
+"""The shortest: plain Python takes a second for each token."""
+
+PART = 125
+"""Sentences that are asked at once; what was said of them is kept."""
+
+HERE = "kernel on this processor"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A machine and what it said.
+
+    rows:     how many sentences.
+    same:     how many of its answers are those of the kernel, byte for byte.
+    taken_ms: for each sentence.
+    """
+
+    name: str
+    rows: int
+    same: int
+    taken_ms: float
+
+
+def run(bench: Bench) -> Row:
+    """The row. What a machine said is kept, since emulators are slow."""
+    folder = bench.folder / "parity"
+    folder.mkdir(exist_ok=True)
+    network, rows = integer_minilm(bench), sentences(bench, SENTENCES)
+    begun = perf_counter()
+    wanted = kernel_answers(network, rows)
+    asked = [Asked(HERE, len(rows), len(rows), round(1000 * (perf_counter() - begun) / len(rows), 2))]
+    machines, missing = runtimes(folder)
+    for name, ask, some in _machines(network, rows, machines, folder):
+        asked.append(_compared(name, ask, some, dict(zip(map(tuple, rows), wanted, strict=True)), folder))
+    planted = planting.found(network, rows)
+    return Row(
+        row="parity",
+        figures={
+            "sentences": len(rows),
+            "packed_mb": round(len(packed(network)) / 1e6, 2),
+            "workspace_kb_at_32_tokens": round(Encoder(network).workspace_bytes(32) / 1e3, 1),
+            "workspace_kb_at_128_tokens": round(Encoder(network).workspace_bytes(128) / 1e3, 1),
+            "asked": {one.name: one.rows for one in asked},
+            "identical": {one.name: one.same for one in asked},
+            "missing": missing,
+            "planted": planted,
+        },
+        targets=tuple(_targets(asked, planted)),
+        tables=(_machines_table(asked), _planted_table(planted)),
+        notes=(
+            "An answer is the 384 numbers of a sentence's embedding. Times are of one run on a busy machine, and the "
+            "start of an emulator is among them: they say nothing of the processor that is emulated.",
+            *(f"Not to be had here: {name}: {why}." for name, why in missing.items()),
+        ),
+    )
+
+
+def kernel_answers(network: Network, rows: Rows) -> Answers:
+    """What the kernel of this processor says, as a graph does: less the zero."""
+    encoder, zero = Encoder(network), np.int32(network.zero)
+    return [(encoder.answer(row) - zero).astype("<i4").tobytes() for row in rows]
+
+
+def _machines(
+    network: Network, rows: Rows, machines: Mapping[str, Ask], folder: Path
+) -> Iterator[tuple[str, Callable[[Rows], Answers], Rows]]:
+    """Every other machine: its name, how it is asked, what it is asked."""
+    yield "reference in plain Python", partial(_reference, network), sorted(rows, key=len)[:REFERENCE_SENTENCES]
+    for target in TARGET_NAMES:
+        yield f"kernel on {target}", partial(answers_of_kernel, target, network, folder), rows[:KERNEL_SENTENCES]
+    graph = integer_graph(network)
+    for name, ask in machines.items():
+        yield name, partial(ask, graph), rows[: ARM_SENTENCES if name == ARM else SENTENCES]
+
+
+def _reference(network: Network, rows: Rows) -> Answers:
+    zero = np.int32(network.zero)
+    return [(np.array(answer(network, row), "<i4") - zero).tobytes() for row in rows]
+
+
+def _compared(
+    name: str, ask: Callable[[Rows], Answers], rows: Rows, wanted: Mapping[tuple[int, ...], bytes], folder: Path
+) -> Asked:
+    """A machine's answers against the kernel's, part by part."""
+    parts = [rows[begin : begin + PART] for begin in range(0, len(rows), PART)]
+    found = [_part(name, ask, part, [wanted[tuple(row)] for row in part], folder) for part in parts]
+    same, taken_ms = (sum(one[what] for one in found) for what in ("same", "taken_ms"))
+    return Asked(name, len(rows), int(same), round(taken_ms / len(rows), 2))
+
+
+def _part(name: str, ask: Callable[[Rows], Answers], rows: Rows, wanted: Answers, folder: Path) -> dict[str, float]:
+    told = hashlib.sha256(json.dumps([name, list(rows), [one.hex() for one in wanted]]).encode()).hexdigest()
+    kept = folder / f"{told[:16]}.json"
+    if not kept.exists():
+        say(f"  {name}: {len(rows)} sentences")
+        begun = perf_counter()
+        said = ask(rows)
+        taken_ms = 1000 * (perf_counter() - begun)
+        same = sum(one == other for one, other in zip(said, wanted, strict=True))
+        kept.write_text(json.dumps({"same": same, "taken_ms": taken_ms}))
+    found: dict[str, float] = json.loads(kept.read_text())
+    return found
+
+
+def _targets(asked: Sequence[Asked], planted: Mapping[str, str]) -> Iterator[Target]:
+    for one in asked:
+        yield at_least(f"share of {one.rows} answers with the same bytes: {one.name}", one.same / one.rows, 1)
+    for what, said in planted.items():
+        yield at_least(f"found: {what}", float(bool(said)), 1)
+
+
+def _machines_table(asked: Sequence[Asked]) -> Table:
+    rows: list[list[Cell]] = [[one.name, one.rows, one.same, one.taken_ms] for one in asked]
+    return Table(head=("machine", "sentences", "with the same bytes", "ms a sentence"), rows=rows)
+
+
+def _planted_table(planted: Mapping[str, str]) -> Table:
+    return Table(head=("planted", "named"), rows=[[what, said or "not found"] for what, said in planted.items()])
