@@ -83,7 +83,7 @@ def _train(reader: Reader, folder: Path, frame: pl.DataFrame, most_tokens: int) 
     stage.mkdir(exist_ok=True)
     context = Context(Subject(torch=begun), data, 0, stage, stage, _say)
     lesson = Lesson(frame=data.train, targets=data.targets(data.train))
-    training = Training(epochs=_EPOCHS, batch_rows=_ROWS, learning_rate=_RATE, precision="bfloat16")
+    training = Training(epochs=_EPOCHS, batch_rows=_ROWS, learning_rate=_RATE)
     return train(begun, lesson, context, training, what="reader").module
 
 
