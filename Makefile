@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest -q
 WORKERS := -n auto --maxprocesses 4 --dist loadfile
 CODE := src tests benchmarks examples hatch_build.py
 KERNEL := src/unisono/kernel/lib/unisono_kernel.json
-KERNEL_SOURCES := $(wildcard src/unisono/kernel/*.py src/unisono/kernel/build/*.py)
+KERNEL_SOURCES := $(wildcard src/unisono/kernel/*.py src/unisono/kernel/build/*.py src/unisono/kernel/integer/*.py)
 WHEEL_TARGETS := x86_64-linux aarch64-linux aarch64-macos x86_64-macos x86_64-windows
 
 .DEFAULT_GOAL := help
