@@ -38,7 +38,7 @@ def run(bench: Bench) -> Row:
 
 
 def _name(one: Curve) -> str:
-    words = one.unit.replace("^", "_").replace(" ", "_").lower()
+    words = one.unit.replace("^", "_").replace(",", "").replace(" ", "_").lower()
     return f"{words}_{one.mode}_{one.bits}_bits_worst_error"
 
 
@@ -61,14 +61,14 @@ def _errors(found: Sequence[Curve]) -> Table:
     cases = dict.fromkeys((one.unit, one.bits) for one in found)
     by_case = {(one.unit, one.bits, one.mode): one for one in found}
     rows: list[list[Cell]] = [
-        [unit, bits, *(_shown(by_case[unit, bits, mode]) for mode in MODES)]
+        [unit, bits, *(_shown(by_case.get((unit, bits, mode))) for mode in MODES)]
         for unit, bits in sorted(cases, key=lambda case: (case[1] == 32, case[0], case[1]))
     ]
     return Table(head=("unit", "bits of inputs", *MODES), rows=rows)
 
 
-def _shown(one: Curve) -> str:
-    return f"{one.worst:.2g} ({one.mean:.2g})"
+def _shown(one: Curve | None) -> str:
+    return "" if one is None else f"{one.worst:.2g} ({one.mean:.2g})"
 
 
 def _departures(departed: Sequence[Departure]) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.edge_transformers.units import answers
@@ -67,12 +67,14 @@ class Curve:
 
 def every() -> Iterator[Curve]:
     """Of all units, modes and bits."""
+    for bits in BITS:
+        yield _gelu("GELU, number by number", "shift", bits, answers.lone_gelu)
     for mode in answers.MODES:
         for bits in BITS:
             yield _exponential(mode, bits)
             yield _softmax_of_two(mode, bits)
             yield _softmax_of_many(mode, bits)
-            yield _gelu(mode, bits)
+            yield _gelu("GELU", mode, bits, answers.GELU[mode])
             yield _norm(mode, bits, centre=0)
             yield _norm(mode, bits, centre=1)
         yield _root(mode, "square root under 2^16", 0, 16)
@@ -123,11 +125,11 @@ def _softmax_of_many(mode: str, bits: int) -> Curve:
     return Curve(f"softmax of {KEYS}", mode, bits, at, wanted, found)
 
 
-def _gelu(mode: str, bits: int) -> Curve:
+def _gelu(unit: str, mode: str, bits: int, answer: Callable[[Sequence[int], float], Sequence[float]]) -> Curve:
     given = _grid(bits, -REACH, REACH)
     at = [one * step_of(bits) for one in given]
     wanted = [x * (1 + math.erf(x / math.sqrt(2))) / 2 for x in at]
-    return Curve("GELU", mode, bits, at, wanted, answers.GELU[mode](given, step_of(bits)))
+    return Curve(unit, mode, bits, at, wanted, answer(given, step_of(bits)))
 
 
 def _norm(mode: str, bits: int, centre: int) -> Curve:
