@@ -1,4 +1,4 @@
-"""Units of published integer transformers against real numbers, and SwiftTron's hardware against its paper."""
+"""Units of integer transformers against real numbers, and SwiftTron's hardware against I-BERT's arithmetic."""
 
 from __future__ import annotations
 
@@ -73,4 +73,4 @@ def _shown(one: Curve | None) -> str:
 
 def _departures(departed: Sequence[Departure]) -> Table:
     rows = [(one.unit, one.paper, one.rtl, one.inputs, f"{100 * one.share:.1f} %") for one in departed]
-    return Table(head=("unit", "I-BERT, as the paper says", "SwiftTron's VHDL", "tried on", "other answers"), rows=rows)
+    return Table(head=("unit", "I-BERT's arithmetic", "SwiftTron's VHDL", "tried on", "other answers"), rows=rows)

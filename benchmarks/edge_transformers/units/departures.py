@@ -1,4 +1,4 @@
-"""How often SwiftTron's hardware gives something else than the arithmetic that its paper takes from I-BERT."""
+"""How often SwiftTron's hardware gives something else than I-BERT's arithmetic, which it is made for."""
 
 from __future__ import annotations
 
