@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Linker = Literal["elf", "macho", "pe", "wasm", "object"]
-Products = Literal["numbers", "vectors", "pairs"]
+Products = Literal["numbers", "halves", "vectors", "pairs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ TARGETS: dict[str, Target] = {
         ),
         Target(
             "cortex-m4", "thumbv7em-unknown-none-eabi", "unisono_kernel.o", "object",
-            zig="thumb-freestanding-eabi", wide=False, products="numbers", cpu="cortex-m4",
+            zig="thumb-freestanding-eabi", wide=False, products="halves", cpu="cortex-m4",
         ),
     )
 }  # fmt: skip
