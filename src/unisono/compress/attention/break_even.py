@@ -17,8 +17,8 @@ from unisono.models.importers.torch_graph import Input, Meaning, frozen, graph_o
 from unisono.models.session import Runner
 from unisono.spec.errors import ModelError
 
-_SHORTEST, LONGEST = 16, 8192
-"""Tokens that are tried, doubling."""
+_SHORTEST, LONGEST = 16, 4096
+"""Tokens that are tried, doubling. Softmax attention of more needs gigabytes."""
 
 _ROUNDS = 5
 _ROUND_S = 0.003  # long enough for the clock, short enough to fit between two interruptions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any, Self
 
 import torch
@@ -29,7 +30,7 @@ def layers_taught(
     """Attention by name, after each has seen what its original makes of the rows (Romero et al.: FitNets, 2015)."""
     if step.layer_epochs == 0:
         return dict(mixings)
-    pupils = model.with_module(_Pupils(model.module, mixings))
+    pupils = model.with_module(_Pupils(deepcopy(model.module), mixings))
     lesson = _lesson(model, step, context)
     hooks = Hooks(extra_loss=_distance)
     settings = _training(step, step.layer_epochs)
@@ -74,8 +75,7 @@ def _distance(pupils: nn.Module, batch: Batch, scores: torch.Tensor) -> torch.Te
 
 
 class _Pupils(nn.Module):
-    """A network that stays as it is, with other attention that sees what comes to its own; it gives what the network
-    gives."""
+    """A network that stays as it is, whose answers it gives, with other attention that sees what comes to its own."""
 
     def __init__(self, network: nn.Module, mixings: Mapping[str, Mixing]) -> None:
         super().__init__()

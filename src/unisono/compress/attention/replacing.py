@@ -100,7 +100,7 @@ def _positions(module: nn.Module, step: LinearAttention, lengths: NDArray[np.int
 
 
 def _with(module: nn.Module, mixings: Mapping[str, Mixing]) -> nn.Module:
-    made = deepcopy(module).requires_grad_()
+    made = deepcopy(module)
     for name, mixing in mixings.items():
         replace_layer(made, name, mixing)
     return made
