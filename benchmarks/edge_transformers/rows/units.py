@@ -8,7 +8,7 @@ from benchmarks.compress.bench import Bench
 from benchmarks.compress.row import Target, at_most
 from benchmarks.edge_transformers.page import DOCS
 from benchmarks.edge_transformers.row import Cell, Row, Table
-from benchmarks.edge_transformers.units import curves, departures, plots
+from benchmarks.edge_transformers.units import curves, departures, own, plots
 from benchmarks.edge_transformers.units.answers import MODES
 from benchmarks.edge_transformers.units.curves import Curve
 from benchmarks.edge_transformers.units.departures import Departure
@@ -23,13 +23,15 @@ PAPER_GELU = 0.018
 
 def run(bench: Bench) -> Row:
     """The row; it draws the plot, too."""
-    found, departed = list(curves.every()), list(departures.every())
+    found, ours, departed = list(curves.every()), list(own.every()), list(departures.every())
     plots.draw(found, PLOT)
     return Row(
         row="units",
-        figures={_name(one): round(one.worst, 6) for one in found} | _shares(departed),
+        figures={_name(one): round(one.worst, 6) for one in found}
+        | {f"network_{_name(one)}": round(one.worst, 6) for one in ours}
+        | _shares(departed),
         targets=tuple(_targets(found)),
-        tables=(_errors(found), _departures(departed)),
+        tables=(_errors(found), _own(ours), _departures(departed)),
         notes=(
             "Errors are the largest of all inputs, and in brackets the mean: of exp, of shares, of GELU(x) for x from "
             "-8 to 8, of standard deviations, of roots relative to the root, of requantised numbers in steps.",
@@ -69,6 +71,11 @@ def _errors(found: Sequence[Curve]) -> Table:
 
 def _shown(one: Curve | None) -> str:
     return "" if one is None else f"{one.worst:.2g} ({one.mean:.2g})"
+
+
+def _own(ours: Sequence[Curve]) -> Table:
+    rows = [(one.unit, one.mode, f"{one.worst:.2g} ({one.mean:.2g})") for one in ours]
+    return Table(head=("in a network here: 8 bits come out", "mode", "error"), rows=rows)
 
 
 def _departures(departed: Sequence[Departure]) -> Table:
