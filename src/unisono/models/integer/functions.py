@@ -53,15 +53,16 @@ def _gelu(site: Site, given: str, gelu: Gelu) -> str:
 
 
 def _polynomial(site: Site, scores: str, curve: Polynomial) -> str:
-    """With d + (down << fraction) for d, so that its upper bits are the shift; from 31 bits on all is gone."""
+    """With d + (down << fraction) for d, so that its upper bits are the shift; from 31 bits on all is gone. In uint32,
+    where what is below 0 is two's complement."""
     emit, fraction = site.emit, curve.fraction
     top = emit("Add", _largest(site, scores), site.number(curve.down << fraction))
-    gap = emit("Min", emit("Sub", top, scores), site.number((32 << fraction) - 1))
-    shift = site.shifted(gap, fraction)
-    whole = emit("Mul", site.cast(shift, np.int32), site.number(1 << fraction))
-    root = emit("Add", emit("Sub", whole, gap), site.number(curve.center))
-    parabola = emit("Add", emit("Mul", root, root), site.number(curve.rest))
-    return site.cast(emit("BitShift", site.cast(parabola, np.uint32), shift, direction="RIGHT"), np.uint8)
+    gap = site.cast(emit("Min", emit("Sub", top, scores), site.number((32 << fraction) - 1)), np.uint32)
+    shift = emit("BitShift", gap, site.number(fraction, np.uint32), direction="RIGHT")
+    rest = emit("Sub", emit("Mul", shift, site.number(1 << fraction, np.uint32)), gap)
+    root = emit("Add", rest, site.number(curve.center, np.uint32))
+    parabola = emit("Add", emit("Mul", root, root), site.number(curve.rest % 2**32, np.uint32))
+    return site.cast(emit("BitShift", parabola, shift, direction="RIGHT"), np.uint8)
 
 
 @cache

@@ -80,17 +80,17 @@ def _activation(site: Site, one: Activation) -> None:
 
 
 def _requantise(site: Site, one: Requantise) -> None:
-    site.write(site.rescaled(site.read(one.given), one.rescale), np.uint32)
+    site.write_rescaled(site.read(one.given, np.uint32), one.rescale)
 
 
 def _add(site: Site, one: Add) -> None:
     emit = site.emit
+    if one.top is None:
+        site.write(emit("Add", site.read(one.left, np.uint32), site.read(one.right, np.uint32)), np.uint32)
+        return
     found = emit("Add", site.read(one.left), site.read(one.right))
-    if one.zero:
-        found = emit("Sub", found, site.number(one.zero))
-    if one.top is not None:
-        found = emit("Clip", found, site.number(0), site.number(one.top))
-    site.write(found, np.int32)
+    less = emit("Sub", found, site.number(one.zero)) if one.zero else found
+    site.write(emit("Clip", less, site.number(0), site.number(one.top)), np.int32)
 
 
 def _pool(site: Site, one: Pool) -> None:

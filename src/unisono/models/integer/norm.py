@@ -12,29 +12,33 @@ from unisono.models.integer.site import Site
 
 _A_DOUBLING = 2  # guesses: one step less than with one; with eight, comparing takes what a step does
 _NEAR = 0.99
+_UINT32_MOST = 2**32 - 1
 
 
 def norm(site: Site, one: Norm) -> None:
-    """Each row less its mean, over the root of its squares."""
-    emit, given = site.emit, site.read(one.given)
+    """Each row less its mean, over the root of its squares. In uint32, where what is below 0 is two's complement: so
+    nothing has to be cast between the register and the shift."""
+    emit, given = site.emit, site.read(one.given, np.uint32)
     width = site.proof.instructions[one.given].register.width
-    total = emit("MatMul", given, emit.constant(np.ones((width, 1), np.int32)))
-    mean = emit("Div", emit("Add", total, site.number(width // 2)), site.number(width))
+    total = emit("MatMul", given, emit.constant(np.ones((width, 1), np.uint32)))
+    mean = emit("Div", emit("Add", total, site.number(width // 2, np.uint32)), site.number(width, np.uint32))
     centred = emit("Sub", given, mean)
-    bound = site.proof.bound(site.place, "sum of squares").high
-    root = rooted(site, emit("Add", _squares(site, centred), site.number(one.epsilon, np.int64)), bound)
-    inverse = site.cast(emit("Div", site.number(1 << NORM_BITS, np.int64), root), np.int32)
-    over = emit("Add", emit("Mul", centred, inverse), site.number(1 << NORM_BITS))
-    whole = site.cast(site.shifted(over, NORM_SHIFT), np.int32)
-    site.write(site.rescaled(whole, one.rescale), np.uint32)
+    squares = emit("Add", _squares(site, centred, width), site.number(one.epsilon, np.int64))
+    root = rooted(site, squares, site.proof.bound(site.place, "sum of squares").high)
+    inverse = site.cast(emit("Div", site.number(1 << NORM_BITS, np.int64), root), np.uint32)
+    over = emit("Add", emit("Mul", centred, inverse), site.number(1 << NORM_BITS, np.uint32))
+    whole = emit("BitShift", over, site.number(NORM_SHIFT, np.uint32), direction="RIGHT")
+    site.write_rescaled(whole, one.rescale)
 
 
-def _squares(site: Site, centred: str) -> str:
-    """The sum of each row's squares, int64, rows x tokens x 1: as a product of rows and columns, since `ReduceSum` of
-    int64 takes five times as long."""
-    emit, wide = site.emit, site.cast(centred, np.int64)
-    row, column = emit("Unsqueeze", wide, site.shape(2)), emit("Unsqueeze", wide, site.shape(3))
-    return emit("Squeeze", emit("MatMul", row, column), site.shape(3))
+def _squares(site: Site, centred: str, width: int) -> str:
+    """The sum of each row's squares, int64; as a product with ones, since `ReduceSum` of int64 takes five times as
+    long."""
+    emit = site.emit
+    if site.proof.bound(site.place, "square").high > _UINT32_MOST:
+        centred = site.cast(site.cast(centred, np.int32), np.int64)
+    squares = site.cast(emit("Mul", centred, centred), np.int64)
+    return emit("MatMul", squares, emit.constant(np.ones((width, 1), np.int64)))
 
 
 def rooted(site: Site, x: str, bound: int) -> str:

@@ -41,12 +41,12 @@ from unisono.models.integer.proving import (
     EPSILON,
     FRACTION,
     INT32,
-    INT64,
     KEY,
     PAIR,
     POSITIVE,
     REGISTER,
     SHIFT,
+    SQUARES,
     TOTAL,
     VALUE,
     WEIGHT,
@@ -189,7 +189,7 @@ def _attention(one: Attention, proving: Proving) -> Written:
     query, key, value = (proving.given(place) for place in (one.query, one.key, one.value))
     rows = proving.rows(one.key)
     proving.same("columns of keys and values", (key.width, value.width), (query.width, query.width))
-    proving.same("rows of values and queries", (proving.rows(one.value), proving.rows(one.query)), (rows, rows))
+    proving.same("rows of values", proving.rows(one.value), rows)
     proving.same("columns beyond whole heads", query.width % one.heads, 0)
     for what, found, limit in (("queries", query, BYTE), ("keys", key, KEY), ("values", value, KEY)):
         proving.within(what, found, limit)
@@ -199,7 +199,9 @@ def _attention(one: Attention, proving: Proving) -> Written:
     most = KEY_ZERO << INVERSE_BITS
     half = (1 << (_RESULT_SHIFT - 1)) + (QUERY_ZERO << _RESULT_SHIFT)
     proving.within("weighted values over the sum", (half - most, half + most))
-    return Range.of((half - most) >> _RESULT_SHIFT, (half + most) >> _RESULT_SHIFT, query.width), rows
+    return Range.of((half - most) >> _RESULT_SHIFT, (half + most) >> _RESULT_SHIFT, query.width), proving.rows(
+        one.query
+    )
 
 
 def _scored(one: Attention, query: Range, key: Range, proving: Proving) -> None:
@@ -232,10 +234,10 @@ def _norm(one: Norm, proving: Proving) -> Written:
     mean = Range((total.low + half) // width, (total.high + half) // width)
     centred = given - mean
     proving.within("less the mean", centred)
-    proving.within("square", (0, centred.size**2), INT64)
+    proving.within("square", (0, centred.size**2), SQUARES)
     proving.within("epsilon", (one.epsilon, one.epsilon), EPSILON)
     squares = _most_squares(given) + one.epsilon
-    proving.within("sum of squares", (one.epsilon, squares), INT64)
+    proving.within("sum of squares", (one.epsilon, squares), SQUARES)
     proving.within("root", (isqrt(one.epsilon), isqrt(squares)))
     proving.within("over the root", (0, 2 << NORM_BITS))
     over = Range.of(0, 2 << (NORM_BITS - NORM_SHIFT), width)
@@ -254,6 +256,8 @@ def _add(one: Add, proving: Proving) -> Written:
     left, right = proving.given(one.left), proving.given(one.right)
     proving.same("columns on the right", right.width, left.width)
     proving.same("rows on the right", proving.rows(one.right), proving.rows(one.left))
+    if one.top is None:
+        proving.same("zero", one.zero, 0)
     proving.within("sum", left + right)
     found = left + right - one.zero
     proving.within("sum less zero", found)

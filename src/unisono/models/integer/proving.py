@@ -27,11 +27,11 @@ class Limit:
 
 
 INT32 = Limit("int32", INT32_LEAST, INT32_MOST, "give it smaller multipliers or a coarser scale")
-INT64 = Limit("int64", -(2**63), 2**63 - 1, "give it a coarser scale")
 REGISTER = Limit("a register", 0, INT32_MOST, "give it a larger zero point")
 BYTE = Limit("8 bits", 0, BYTE_TOP, "requantise it to 8 bits first")
 KEY = Limit("keys and values", 0, KEY_TOP, "rescale it to 7 bits")
 WEIGHT = Limit("weights", -WEIGHT_TOP, WEIGHT_TOP, "round the weights to 7 bits")
+SQUARES = Limit("int64 below 2**62", 0, 2**62 - 1, "give it a coarser scale")
 PAIR = Limit("int16", -(2**15), 2**15 - 1, "give weights 7 bits: processors without VNNI add two products in 16 bits")
 SHIFT = Limit("a shift of 32 bits", 0, 31, "give it a smaller shift")
 POSITIVE = Limit("int32, from 0", 0, INT32_MOST, "give it an offset that keeps it above 0, or smaller numbers")

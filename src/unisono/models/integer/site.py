@@ -8,12 +8,15 @@ import numpy as np
 import numpy.typing as npt
 from onnx import helper
 
-from unisono.kernel.integer.network import KEY_ZERO, Network, Patches, Rescale
+from unisono.kernel.integer.network import BYTE_TOP, KEY_ZERO, Network, Patches, Rescale
 from unisono.models.emit import Emitter
 from unisono.models.integer.proving import Proof
 from unisono.models.integer.rows import first_only
 
 Kind = type[np.signedinteger[Any]] | type[np.unsignedinteger[Any]]
+
+_MOST_SHIFT = 23
+"""That takes 2**31 to where a cast to 8 bits drops it."""
 
 
 class Site:
@@ -74,10 +77,10 @@ class Site:
         """A constant."""
         return self.emit.constant(np.asarray(value, kind))
 
-    def row(self, values: npt.NDArray[Any] | list[int]) -> str:
+    def row(self, values: npt.NDArray[np.signedinteger[Any]], kind: Kind = np.int32) -> str:
         """One for each column; or one number, if all are the same."""
-        array = np.asarray(values, np.int32)
-        return self.number(int(array[0])) if (array == array[0]).all() else self.emit.constant(array)
+        array = values.astype(kind)
+        return self.emit.constant(array[0] if (array == array[0]).all() else array)
 
     def shape(self, *sides: int) -> str:
         """Constant sides, axes or places."""
@@ -119,3 +122,17 @@ class Site:
             name = emit("Add", name, self.row(offset))
         low, high = -(less << shift), ((rescale.top + 1 - less) << shift) - 1
         return self.shifted(emit("Clip", name, self.number(low), self.number(high)), shift)
+
+    def write_rescaled(self, name: str, rescale: Rescale) -> None:
+        """The instruction's register is this value in other units; from uint32, where what is below 0 is two's
+        complement, and with 2**31 added until it is clipped. That is gone with the upper bits of a register of 8."""
+        emit, shift, half = self.emit, rescale.shift, 1 << 31
+        if (rescale.multiplier != 1).any():
+            name = emit("Mul", name, self.row(rescale.multiplier, np.uint32))
+        name = emit("Add", name, self.row(rescale.offset + np.int64(half), np.uint32))
+        ends = (self.number(half, np.uint32), self.number(half + ((rescale.top + 1) << shift) - 1, np.uint32))
+        name = emit("BitShift", emit("Clip", name, *ends), self.number(shift, np.uint32), direction="RIGHT")
+        if rescale.top <= BYTE_TOP and shift <= _MOST_SHIFT:
+            self.write(self.cast(name, np.uint8), np.uint8)
+        else:
+            self.write(emit("Sub", name, self.number(half >> shift, np.uint32)), np.uint32)
