@@ -12,12 +12,14 @@ from unisono.place.accelerator.costing import Cost, Energy, StepCost, cost
 from unisono.place.accelerator.encoder import Encoder
 from unisono.place.accelerator.energy import ARITHMETICS, Arithmetic
 from unisono.place.accelerator.memory import Memory
+from unisono.place.accelerator.network import Built
 
 __all__ = [
     "ARITHMETICS",
     "Arithmetic",
     "Array",
     "Bounds",
+    "Built",
     "Cost",
     "Encoder",
     "Energy",

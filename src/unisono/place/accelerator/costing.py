@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from unisono.place.accelerator.array import Array
 from unisono.place.accelerator.bounds import Bounds, total
-from unisono.place.accelerator.encoder import Encoder
 from unisono.place.accelerator.energy import (
     ARITHMETICS,
     BUFFER_PJ_A_BYTE,
@@ -114,8 +115,16 @@ class Cost:
         )
 
 
+class Described(Protocol):
+    """Whatever says what it does: an `Encoder`, or a network as it was `Built`."""
+
+    def steps(self) -> Iterator[tuple[str, Step]]:
+        """The place of each step, and the step."""
+        ...
+
+
 def cost(
-    encoder: Encoder,
+    encoder: Described,
     array: Array | None = None,
     arithmetic: Arithmetic = ARITHMETICS["integer"],
     memory: Memory | None = None,
@@ -124,6 +133,7 @@ def cost(
 
     array, memory: None: the usual ones.
 
+    >>> from unisono.place.accelerator import Encoder
     >>> found = cost(Encoder(layers=6, width=384, heads=12, inner=1536, tokens=128))
     >>> found.multiplications
     1434451968
