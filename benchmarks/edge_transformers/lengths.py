@@ -1,0 +1,134 @@
+"""An encoder as wide and as deep as MiniLM-L6 with every kind of attention: how long a text takes, and how much memory.
+
+Weights are drawn, since neither depends on them. Softmax attention is measured without the mask that transformers adds
+to graphs, which hides nothing here and takes time.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness import say
+from unisono.models.session import Runner
+
+POSITIONS = 16384
+SOFTMAX = "softmax"
+KINDS = ("elu", "performer", "linformer", "local_global")
+_WORDS = 1000  # of the table; MiniLM's own has 30,522, which takes memory and no time
+_ROUNDS = 3
+_TOKENS = "tokens"
+_FOOTPRINT = "unisono.compress.report.footprint_process"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """By number of tokens.
+
+    milliseconds: kind -> tokens -> of a text, the quickest of some.
+    peak_bytes:   kind -> tokens -> of a process that reads one, over one that only has the runtime.
+    """
+
+    milliseconds: Mapping[str, Mapping[int, float]]
+    peak_bytes: Mapping[str, Mapping[int, int]]
+
+    def speedup(self, kind: str, tokens: int) -> float:
+        """Times as fast as softmax attention."""
+        return self.milliseconds[SOFTMAX][tokens] / self.milliseconds[kind][tokens]
+
+    def growth(self, kind: str, start: int, end: int) -> float:
+        """The power of the length by which memory grows from one length to another, less that of the shortest."""
+        known = self.peak_bytes[kind]
+        base = known[min(known)]
+        return float(np.log((known[end] - base) / (known[start] - base)) / np.log(end / start))
+
+
+def measure(folder: Path, timed: Sequence[int], weighed: Sequence[int], most_softmax: int) -> Measured:
+    """All kinds; the memory of softmax attention up to a length that fits.
+
+    folder: keeps the graphs, whose making takes longest.
+    """
+    graphs = {kind: _graph(folder, kind) for kind in (SOFTMAX, *KINDS)}
+    times = _timed({kind: Runner(path.read_bytes()) for kind, path in graphs.items()}, timed)
+    peaks: dict[str, dict[int, int]] = {}
+    for kind in (SOFTMAX, "elu"):
+        lengths = [one for one in weighed if kind != SOFTMAX or one <= most_softmax]
+        say(f"  memory of {kind}: {', '.join(map(str, lengths))} tokens")
+        peaks[kind] = {tokens: _peak(graphs[kind], tokens) for tokens in lengths}
+    return Measured(times, peaks)
+
+
+def _timed(runners: Mapping[str, Runner], lengths: Sequence[int]) -> dict[str, dict[int, float]]:
+    """In turns, so that what disturbs disturbs all."""
+    found: dict[str, dict[int, float]] = {kind: {} for kind in runners}
+    for tokens in lengths:
+        say(f"  timing {tokens} tokens")
+        for _ in range(_ROUNDS):
+            for kind, run in runners.items():
+                start = perf_counter()
+                run({_TOKENS: _text(tokens)})
+                took = (perf_counter() - start) * 1e3
+                found[kind][tokens] = min(found[kind].get(tokens, took), took)
+    return found
+
+
+def _text(tokens: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return np.random.default_rng(tokens).integers(0, _WORDS, (1, tokens))
+
+
+def _peak(graph: Path, tokens: int) -> int:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "graph.onnx").symlink_to(graph)
+        np.savez(folder / "0.npz", **{_TOKENS: _text(tokens)})  # type: ignore[arg-type]  # its names are of arrays
+        command = [sys.executable, "-m", _FOOTPRINT, str(folder), "onnxruntime"]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+
+
+def _graph(folder: Path, kind: str) -> Path:
+    path = folder / f"encoder-{kind}.onnx"
+    if not path.exists():
+        say(f"  making the encoder with {kind}")
+        path.write_bytes(_made(kind))
+    return path
+
+
+def _made(kind: str) -> bytes:
+    import torch
+    from transformers import BertConfig, BertModel
+
+    from unisono.compress.attention.step import LinearAttention
+    from unisono.compress.attention.swapping import attentions_of, replacement
+    from unisono.compress.modules.replacing import replace_layer
+    from unisono.models.importers.huggingface_heads import Embedding
+    from unisono.models.importers.huggingface_modules import without_masks
+    from unisono.models.importers.torch_graph import Input, ask, frozen, graph_of, meaning_of, quiet
+
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=_WORDS,
+        hidden_size=384,
+        num_hidden_layers=6,
+        num_attention_heads=12,
+        intermediate_size=1536,
+        max_position_embeddings=POSITIONS,
+    )
+    model: Any = BertModel(config)
+    model._create_attention_masks = lambda **masks: (None, None)
+    module = without_masks(frozen(Embedding(model)))
+    if kind != SOFTMAX:
+        step = LinearAttention(kind=kind)  # type: ignore[arg-type]  # one of KINDS
+        for name, attention in attentions_of(module, step).items():
+            replace_layer(module, name, replacement(attention, step, POSITIONS))
+    examples = [torch.randint(0, _WORDS, (3, 9))]
+    with quiet():
+        meaning = meaning_of(module, ask(module, examples), None)
+        return graph_of(module, [Input(_TOKENS, np.int64, (None,))], examples, meaning)
