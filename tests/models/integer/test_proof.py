@@ -205,13 +205,6 @@ FALLING = Table(np.array([255, 100, 0], np.uint8))
         (small(Activation("curve", 0, Gelu(0, 255, 200, 1, 0, 0))), "before the shift can be"),
         (small(Norm("norm", 0, 0, Rescale(np.ones(4, np.int32), np.zeros(4, np.int32), 0, 255))), "epsilon can be 0"),
         (small(Add("sum", 0, 0, 1, None)), "zero 1"),
-        (
-            small(
-                Add("sum", 0, 0, 600, 255),
-                Requantise("far", 1, Rescale(np.full(4, 2**24, np.int32), np.zeros(4, np.int32), 0, 255)),
-            ),
-            "times multiplier",
-        ),
         (small(Add("sum", 0, 0, 2**31 - 1, 255), Add("more", 1, 1, -(2**31), 255)), "sum less zero"),
         (attending_to(FALLING, key_top=127), "keys can be 0 to 127"),
         (attending_to(Table(np.array([0, 1], np.uint8))), "sum of weights can be 0"),
