@@ -32,7 +32,7 @@ _FILES = {
 }
 
 
-class NoArmError(Exception):
+class NotHereError(Exception):
     """It cannot be had here; the message says what is missing."""
 
 
@@ -41,11 +41,11 @@ def arm_python(folder: Path) -> tuple[Sequence[str], dict[str, str]]:
 
     folder: where what it is made of is kept; what is there is used again.
 
-    Raises NoArmError.
+    Raises NotHereError.
     """
     emulator = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64")
     if emulator is None:
-        raise NoArmError("no qemu-aarch64 (Debian: qemu-user-static)")
+        raise NotHereError("no qemu-aarch64 (Debian: qemu-user-static)")
     root = folder / "root"
     if not (root / "done").exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -73,7 +73,7 @@ def _unpack_debian(folder: Path, root: Path) -> None:
     shown = _run(["apt-cache", *options, "show", "python3-minimal"], folder)
     found = re.search(r"^Version: (3\.\d+)", shown, re.MULTILINE)
     if found is None:
-        raise NoArmError("Debian's package python3-minimal says no version")
+        raise NotHereError("Debian's package python3-minimal says no version")
     python = f"python{found[1]}"
     names = (f"{python}-minimal", f"lib{python}-minimal", f"lib{python}-stdlib", *_LIBRARIES)
     _run(["apt-get", *options, "download", *names], packages)
@@ -96,5 +96,5 @@ def _run(command: Sequence[str], folder: Path) -> str:
     try:
         done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=300)
     except (OSError, subprocess.SubprocessError) as error:
-        raise NoArmError(f"{' '.join(command[:2])} failed: {getattr(error, 'stderr', None) or error}") from error
+        raise NotHereError(f"{' '.join(command[:2])} failed: {getattr(error, 'stderr', None) or error}") from error
     return done.stdout

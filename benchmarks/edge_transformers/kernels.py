@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.edge_transformers.arm import NotHereError
 from benchmarks.edge_transformers.runtimes import Answers, Rows
 from tests.kernel.integer.calls import answer_on
 from tests.kernel.machines import EMULATIONS, Emulated, Machine, emulated
@@ -25,7 +26,7 @@ def answers_of_kernel(target: str, network: Network, folder: Path, rows: Rows) -
 
     folder: for what is built.
 
-    Raises FileNotFoundError if there is no emulator of it.
+    Raises NotHereError if there is no emulator of it.
     """
     machine = _machine(target, _kernel(), folder / target)
     zero = np.int32(network.zero)
@@ -46,5 +47,5 @@ def _machine(target: str, kernel: Kernel, folder: Path) -> Machine:
     names = (*kernel.exports, VERSION_EXPORT)
     found = emulated(target, object_code(kernel.text, TARGETS[target], kernel.symbols), names, folder)
     if found is None:
-        raise FileNotFoundError(f"{EMULATIONS[target].emulator} (Debian: qemu-user-static)")
+        raise NotHereError(f"no {EMULATIONS[target].emulator} (Debian: qemu-user-static)")
     return found

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.compress.elsewhere import browser_runtime, emulator
-from benchmarks.edge_transformers.arm import PROCESSOR, NoArmError, arm_python
+from benchmarks.edge_transformers.arm import PROCESSOR, NotHereError, arm_python
 
 Rows = Sequence[Sequence[int]]
 """Token ids, a text each."""
@@ -59,30 +59,43 @@ ARM = f"onnxruntime on 64-bit ARM, emulated: {PROCESSOR}"
 BROWSER = "onnxruntime in WebAssembly"
 
 
-def runtimes(folder: Path) -> tuple[dict[str, Ask], dict[str, str]]:
-    """Those that can be had here, by name; and why others cannot.
+def runtime(name: str, folder: Path) -> Ask:
+    """One of NAMES.
 
-    folder: for their files; what is there is used again.
+    folder: for its files; what is there is used again.
+
+    Raises NotHereError if it cannot be had on this machine.
     """
-    found: dict[str, Ask] = {HERE: _asks([sys.executable, "-c", _PYTHON], folder)}
-    missing: dict[str, str] = {}
-    if (program := emulator()) is not None:
-        found[HASWELL] = _asks([program, "-cpu", "Haswell", sys.executable, "-c", _PYTHON], folder)
-    else:
-        missing[HASWELL] = "no qemu-x86_64 (Debian: qemu-user-static)"
-    try:
-        command, environment = arm_python(folder / "arm")
-        found[ARM] = _asks([*command, "-c", _PYTHON], folder, environment)
-    except NoArmError as error:
-        missing[ARM] = str(error)
+    return _OPENERS[name](folder)
+
+
+def _here(folder: Path) -> Ask:
+    return _asks([sys.executable, "-c", _PYTHON], folder)
+
+
+def _haswell(folder: Path) -> Ask:
+    program = emulator()
+    if program is None:
+        raise NotHereError("no qemu-x86_64 (Debian: qemu-user-static)")
+    return _asks([program, "-cpu", "Haswell", sys.executable, "-c", _PYTHON], folder)
+
+
+def _arm(folder: Path) -> Ask:
+    command, environment = arm_python(folder / "arm")
+    return _asks([*command, "-c", _PYTHON], folder, environment)
+
+
+def _browser(folder: Path) -> Ask:
     modules = folder / "browser"
     modules.mkdir(parents=True, exist_ok=True)
-    if browser_runtime(modules) is not None:
-        (modules / "run.js").write_text(_NODE)
-        found[BROWSER] = _asks(["node", str(modules / "run.js")], folder)
-    else:
-        missing[BROWSER] = "no node or npm, or npm does not get onnxruntime-web"
-    return found, missing
+    if browser_runtime(modules) is None:
+        raise NotHereError("no node or npm, or npm does not get onnxruntime-web")
+    (modules / "run.js").write_text(_NODE)
+    return _asks(["node", str(modules / "run.js")], folder)
+
+
+_OPENERS: dict[str, Callable[[Path], Ask]] = {HERE: _here, HASWELL: _haswell, ARM: _arm, BROWSER: _browser}
+NAMES = tuple(_OPENERS)
 
 
 def _asks(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> Ask:
