@@ -69,6 +69,12 @@ def test_what_cannot_be_answered_is_refused(encoder: Encoder, given: Any, said: 
         encoder.registers(given)
 
 
+def test_positions_make_up_for_words_column_by_column() -> None:
+    columns = np.array([[-5, 100], [3, 120]], np.int8)
+    words = Embedding("words", columns, np.ones(2, np.int32), np.array([[5, -100]], np.int32))
+    assert Encoder(_network(words)).answer([1]).tolist() == [[8, 20]]
+
+
 def test_an_encoder_answers_after_a_refusal() -> None:
     with pytest.raises(NetworkError):
         TEXTS.answer([7])

@@ -39,6 +39,7 @@ MOST = 1 << 16
 """Columns, tokens, or inputs of a product: so sums of products of bytes fit 32 bits, and sums of weights 24."""
 
 MOST_WORDS = 1 << 24
+_WORDS_AT_ONCE = 1024
 INT32_TOP = 2**31 - 1
 MOST_SQUARES = 1 << 62
 """Of what a norm adds up."""
@@ -122,10 +123,22 @@ def _embedding(one: Embedding, made: Sequence[Register]) -> Register:
     _array(one, one.words, "words", np.int8, words, width)
     _array(one, one.factors, "factors", np.int32, words)
     _array(one, one.positions, "positions", np.int32, len(one.positions), width)
-    ends = np.array([one.words.min(axis=1), one.words.max(axis=1)], np.int64) * one.factors
-    low, high = (int(ends.min() + one.positions.min()), int(ends.max() + one.positions.max()))
+    low, high = _embedded(one)
     _need(one, low >= 0 and high <= INT32_TOP, f"numbers from {low} to {high}; allowed: 0 to {INT32_TOP}")
     return Register(width, ROWS_TOKENS, high)
+
+
+def _embedded(one: Embedding) -> tuple[int, int]:
+    """The least and the largest number that can come out, column by column."""
+    lows, highs = [], []
+    for begin in range(0, len(one.words), _WORDS_AT_ONCE):
+        part = slice(begin, begin + _WORDS_AT_ONCE)
+        products = one.words[part] * one.factors[part, None].astype(np.int64)
+        lows.append(products.min(axis=0))
+        highs.append(products.max(axis=0))
+    low = np.min(lows, axis=0) + one.positions.min(axis=0)
+    high = np.max(highs, axis=0) + one.positions.max(axis=0)
+    return int(low.min()), int(high.max())
 
 
 def _patches(one: Patches, made: Sequence[Register]) -> Register:

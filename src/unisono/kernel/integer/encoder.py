@@ -41,7 +41,7 @@ class Encoder:
 
     @classmethod
     def opened(cls, blob: Blob) -> Encoder:
-        """A packed network from anywhere; it is judged first, and not copied.
+        """A packed network from anywhere; it is judged first, and not copied: nobody may write into it afterwards.
 
         Raises NetworkError if it is none.
         """
