@@ -196,7 +196,7 @@ class _Building:
         wide = dense.weights * given.units.scale[:, np.newaxis]
         step = max(float(np.abs(wide).max()), 1e-30) / WEIGHT_TOP
         inputs = self._made.inputs(given)
-        weights = compensated(wide, np.full(wide.shape[1], step), inputs.squares)
+        weights = compensated(wide, np.full(wide.shape[1], step), inputs)
         bias = np.rint(dense.bias / step).astype(np.int64) - given.units.zero @ weights.astype(np.int64)
         scores = Scores("classifier", given.place, weights, bias.astype(np.int32))
         units = uniform(step, 0, INT32_TOP, wide.shape[1])

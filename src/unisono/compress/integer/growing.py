@@ -47,6 +47,7 @@ class Growing:
         self._given, self.bounds = given, bounds
         self.instructions: list[Instruction] = []
         self._registers: dict[int, Whole] = {}
+        self._inputs: tuple[int, Inputs] | None = None
         self.errors: dict[str, float] = {}
 
     def add(self, one: Instruction, units: Units, numbers: Floats) -> Value:
@@ -68,9 +69,11 @@ class Growing:
         self.errors[self.instructions[value.place].name] = float(np.sqrt((error**2).mean())) / spread
 
     def inputs(self, given: Value) -> Inputs:
-        """What a product of a register is given."""
-        codes = (self._registers[given.place] - given.units.zero).astype(np.float64)
-        return Inputs(given.units.zero, given.units.top, codes.T @ codes / len(codes))
+        """What a product of a register is given; kept for the next product of the same."""
+        if self._inputs is None or self._inputs[0] != given.place:
+            codes = (self._registers[given.place] - given.units.zero).astype(np.float64)
+            self._inputs = given.place, Inputs(given.units.zero, given.units.top, codes.T @ codes / len(codes))
+        return self._inputs[1]
 
     def linear(self, name: str, given: Value, dense: Dense, units: Units, numbers: Floats) -> Value:
         """A product."""

@@ -8,6 +8,7 @@ rounding of one weight is made good by those after it, as far as the inputs are 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from unisono.spec.errors import ModelError
 INT32_TOP = 2**31 - 1
 _SHARES = np.linspace(0.4, 1.0, 25)  # of the step that cuts nothing off
 _DAMP = 0.01  # share of the mean square of inputs that is added to each
+_TOGETHER = 64  # inputs whose errors are handed on at once, which is quicker
 _USED = 0.97  # share of int32 that a product may fill, so that its bias may still be corrected
 
 
@@ -36,6 +38,21 @@ class Inputs:
     top: int
     squares: Floats = field(repr=False)
 
+    @cached_property
+    def order(self) -> npt.NDArray[np.int64]:
+        """In which inputs are rounded: those with the largest squares first."""
+        return np.argsort(-np.diagonal(self.squares), kind="stable")
+
+    @cached_property
+    def upper(self) -> Floats:
+        """What an error of an input's weight is made good by, in that order: the root of the inverse of squares."""
+        count = len(self.squares)
+        damp = max(_DAMP * float(np.trace(self.squares)) / count, 1e-12)
+        found: Floats = np.linalg.cholesky(
+            np.linalg.inv(self.squares[np.ix_(self.order, self.order)] + damp * np.eye(count))
+        ).T
+        return found
+
 
 def rounded(name: str, weights: Floats, bias: Floats, inputs: Inputs, units: Units) -> tuple[Int8s, Rescale]:
     """Weights as whole numbers, and the rescaling after them.
@@ -49,7 +66,7 @@ def rounded(name: str, weights: Floats, bias: Floats, inputs: Inputs, units: Uni
     shift = _shift(weights, bias, inputs, units)
     while shift >= 0:
         steps, multiplier = _steps(weights, inputs, units, shift)
-        whole = compensated(weights, steps, inputs.squares)
+        whole = compensated(weights, steps, inputs)
         rescale = _rescale(whole, bias, inputs, units, multiplier, shift)
         if rescale is not None:
             return whole, rescale
@@ -90,20 +107,28 @@ def _steps(weights: Floats, inputs: Inputs, units: Units, shift: int) -> tuple[F
     return chosen * unit, chosen
 
 
-def compensated(weights: Floats, steps: Floats, squares: Floats) -> Int8s:
-    """Weights over their steps, rounded one input after the other."""
-    order = np.argsort(-np.diagonal(squares), kind="stable")
-    damped = squares[np.ix_(order, order)] + np.eye(len(order)) * max(_DAMP * np.trace(squares) / len(order), 1e-12)
-    upper = np.linalg.cholesky(np.linalg.inv(damped)).T
+def compensated(weights: Floats, steps: Floats, inputs: Inputs) -> Int8s:
+    """Weights over their steps, rounded one input after the other, the most used first."""
+    order, upper = inputs.order, inputs.upper
     left = (weights / steps)[order]
-    whole = np.empty_like(left)
+    whole = np.empty(weights.shape, np.int8)
+    for start in range(0, len(left), _TOGETHER):
+        part = slice(start, start + _TOGETHER)
+        errors = _rounded_part(left[part], upper[part, part])
+        whole[order[part]] = left[part]
+        left[start + _TOGETHER :] -= upper[part, start + _TOGETHER :].T @ errors
+    return whole
+
+
+def _rounded_part(left: Floats, upper: Floats) -> Floats:
+    """Rounds some inputs in place; what those after them have to make good."""
+    errors = np.empty_like(left)
     for place in range(len(left)):
-        whole[place] = np.clip(np.rint(left[place]), -WEIGHT_TOP, WEIGHT_TOP)
-        error = (left[place] - whole[place]) / upper[place, place]
-        left[place + 1 :] -= np.outer(upper[place, place + 1 :], error)
-    found = np.empty(weights.shape, np.int8)
-    found[order] = whole.astype(np.int8)
-    return found
+        whole = np.clip(np.rint(left[place]), -WEIGHT_TOP, WEIGHT_TOP)
+        errors[place] = (left[place] - whole) / upper[place, place]
+        left[place] = whole
+        left[place + 1 :] -= np.outer(upper[place, place + 1 :], errors[place])
+    return errors
 
 
 def _rescale(

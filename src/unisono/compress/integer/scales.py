@@ -101,7 +101,8 @@ def bytes_of(numbers: Floats, after: Sequence[Dense], spans: Spans) -> tuple[Uni
     weights = np.concatenate([_leveled(one.weights) for one in after], axis=1)
     sample = numbers[:: max(1, len(numbers) // _SAMPLE)]
     scales = {alpha: _smoothed(high - low, weights, alpha) for alpha in _ALPHAS}
-    alpha = min(scales, key=lambda one: _error(sample, weights, scales[one]))
+    exact = sample @ weights
+    alpha = min(scales, key=lambda one: _error(sample, weights, scales[one], exact))
     scale = scales[alpha]
     return Units(scale, np.clip(np.rint(-low / scale), 0, BYTE_TOP).astype(np.int64), BYTE_TOP), alpha
 
@@ -119,12 +120,12 @@ def _smoothed(span: Floats, weights: Floats, alpha: float) -> Floats:
     return found
 
 
-def _error(sample: Floats, weights: Floats, scale: Floats) -> float:
+def _error(sample: Floats, weights: Floats, scale: Floats, exact: Floats) -> float:
     """Squared, of a product whose both sides are rounded."""
     wide = weights * scale[:, np.newaxis]
     step = np.maximum(np.abs(wide).max(axis=0), 1e-30) / WEIGHT_TOP
     made = np.rint(sample / scale) @ (np.rint(wide / step) * step)
-    return float(((made - sample @ weights) ** 2).sum())
+    return float(((made - exact) ** 2).sum())
 
 
 def residual_scale(*numbers: Floats) -> float:
