@@ -46,7 +46,7 @@ def run(bench: Bench) -> Row:
             **{_key(name, variant): round(one.energy_mj.all.middle, 4) for (name, variant), one in found.items()},
             "linear_attention_equal_at_tokens": equal_at,
         },
-        tables=(_variants(found), _parts(found), _cuts(), _arrays()),
+        tables=(_variants(found), _parts(found), _layer(), _cuts(), _arrays()),
         notes=(
             f"From {equal_at} tokens on linear attention takes less energy than softmax, integers alone, MiniLM-L6. An "
             "array of 32 x 32 at 200 MHz, a buffer of 1 MB, memory outside of 6.4 GB/s, where nothing else is said; "
@@ -115,6 +115,31 @@ def _parts(found: Mapping[tuple[str, str], Cost]) -> Table:
             yield [name, variant, *shares]
 
     return Table(head=("encoder", "variant", "arithmetic", "buffer", "memory outside"), rows=list(lines()))
+
+
+def _layer() -> Table:
+    """One layer, step by step."""
+    rows = [
+        (
+            one.step.name,
+            _shown(one.cycles.times(1e-3)),
+            f"{100 * one.utilisation:.0f} %" if one.utilisation else "",
+            _number(one.buffer_bytes / 1e3),
+            _shown(one.outside_bytes.times(1e-3)),
+            _middle(one.energy_mj.all.times(1e3)),
+        )
+        for one in cost(TEXT).steps
+        if one.place == "layer 0"
+    ]
+    head = (
+        "a layer of MiniLM-L6, 128 tokens, integer-only",
+        "cycles, 10^3",
+        "array in use",
+        "buffer, kB",
+        "memory outside, kB",
+        "energy, µJ",
+    )
+    return Table(head=head, rows=rows)
 
 
 def _cuts() -> Table:
