@@ -11,8 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -26,15 +25,15 @@ KINDS = ("elu", "performer", "linformer", "local_global")
 _WORDS = 1000  # of the table; MiniLM's own has 30,522, which takes memory and no time
 _ROUNDS = 3
 _TOKENS = "tokens"
-_FOOTPRINT = "unisono.compress.report.footprint_process"
+_PEAK = "benchmarks.edge_transformers.peak"
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
     """By number of tokens.
 
-    milliseconds: kind -> tokens -> of a text, the quickest of some.
-    peak_bytes:   kind -> tokens -> of a process that reads one, over one that only has the runtime.
+    milliseconds: kind -> tokens -> of the processor, on one thread, for a text; the quickest of some.
+    peak_bytes:   kind -> tokens -> of a process that reads one, over one that has opened nothing.
     """
 
     milliseconds: Mapping[str, Mapping[int, float]]
@@ -73,9 +72,9 @@ def _timed(runners: Mapping[str, Runner], lengths: Sequence[int]) -> dict[str, d
         say(f"  timing {tokens} tokens")
         for _ in range(_ROUNDS):
             for kind, run in runners.items():
-                start = perf_counter()
+                start = process_time()
                 run({_TOKENS: _text(tokens)})
-                took = (perf_counter() - start) * 1e3
+                took = (process_time() - start) * 1e3
                 found[kind][tokens] = min(found[kind].get(tokens, took), took)
     return found
 
@@ -85,12 +84,9 @@ def _text(tokens: int) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 def _peak(graph: Path, tokens: int) -> int:
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "graph.onnx").symlink_to(graph)
-        np.savez(folder / "0.npz", **{_TOKENS: _text(tokens)})  # type: ignore[arg-type]  # its names are of arrays
-        command = [sys.executable, "-m", _FOOTPRINT, str(folder), "onnxruntime"]
-        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+    return int(
+        subprocess.run([sys.executable, "-m", _PEAK, graph, str(tokens)], capture_output=True, check=True).stdout
+    )
 
 
 def _graph(folder: Path, kind: str) -> Path:
