@@ -94,7 +94,7 @@ def _browser(folder: Path) -> Ask:
     return _asks(["node", str(modules / "run.js")], folder)
 
 
-_OPENERS: dict[str, Callable[[Path], Ask]] = {HERE: _here, HASWELL: _haswell, ARM: _arm, BROWSER: _browser}
+_OPENERS: dict[str, Callable[[Path], Ask]] = {HERE: _here, BROWSER: _browser, ARM: _arm, HASWELL: _haswell}
 NAMES = tuple(_OPENERS)
 
 

@@ -19,19 +19,21 @@ from benchmarks.edge_transformers.arm import NotHereError
 from benchmarks.edge_transformers.kernels import TARGET_NAMES, answers_of_kernel
 from benchmarks.edge_transformers.minilm import integer_minilm, sentences
 from benchmarks.edge_transformers.row import Cell, Row, Table
-from benchmarks.edge_transformers.runtimes import ARM, NAMES, Answers, Rows, runtime
+from benchmarks.edge_transformers.runtimes import ARM, HASWELL, NAMES, Answers, Rows, runtime
 from benchmarks.harness import say
+from unisono.kernel.build.maker import exports_file
 from unisono.kernel.integer.encoder import Encoder
 from unisono.kernel.integer.network import Network
 from unisono.kernel.integer.packing import packed
 from unisono.kernel.integer.reference import answer
+from unisono.kernel.manifest import source_hashes, version_of
 from unisono.models.integer.graph import integer_graph
 
 SENTENCES = 1000
-ARM_SENTENCES = 250
-"""Its emulator takes a second for each."""
+EMULATED_SENTENCES = {HASWELL: 500, ARM: 125}
+"""For what takes half a second or a second for each."""
 
-KERNEL_SENTENCES = 24
+KERNEL_SENTENCES = 12
 """Of the kernel on emulated machines."""
 
 REFERENCE_SENTENCES = 3
@@ -58,6 +60,19 @@ class Asked:
     taken_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One to ask.
+
+    made_of: names what runs there: another graph or kernel is asked again.
+    """
+
+    name: str
+    made_of: str
+    ask: Callable[[Rows], Answers]
+    rows: Rows
+
+
 def run(bench: Bench) -> Row:
     """The row. What a machine said is kept, since emulators are slow."""
     folder = bench.folder / "parity"
@@ -68,11 +83,11 @@ def run(bench: Bench) -> Row:
     asked = [Asked(HERE, len(rows), len(rows), round(1000 * (perf_counter() - begun) / len(rows), 2))]
     told = dict(zip(map(tuple, rows), wanted, strict=True))
     missing: dict[str, str] = {}
-    for name, ask, some in _machines(network, rows, folder):
+    for machine in _machines(network, rows, folder):
         try:
-            asked.append(_compared(name, ask, some, told, folder))
+            asked.append(_compared(machine, told, folder))
         except NotHereError as error:
-            missing[name] = str(error)
+            missing[machine.name] = str(error)
     planted = planting.found(network, rows)
     return Row(
         row="parity",
@@ -102,14 +117,19 @@ def kernel_answers(network: Network, rows: Rows) -> Answers:
     return [(encoder.answer(row) - zero).astype("<i4").tobytes() for row in rows]
 
 
-def _machines(network: Network, rows: Rows, folder: Path) -> Iterator[tuple[str, Callable[[Rows], Answers], Rows]]:
-    """Every other machine: its name, how it is asked, what it is asked."""
-    yield "reference in plain Python", partial(_reference, network), sorted(rows, key=len)[:REFERENCE_SENTENCES]
+def _machines(network: Network, rows: Rows, folder: Path) -> Iterator[Machine]:
+    """Every machine but this kernel."""
+    shortest = sorted(rows, key=len)[:REFERENCE_SENTENCES]
+    yield Machine("reference in plain Python", "", partial(_reference, network), shortest)
+    kernel = str(version_of(source_hashes(exports_file())))
     for target in TARGET_NAMES:
-        yield f"kernel on {target}", partial(answers_of_kernel, target, network, folder), rows[:KERNEL_SENTENCES]
+        ask = partial(answers_of_kernel, target, network, folder)
+        yield Machine(f"kernel on {target}", kernel, ask, rows[:KERNEL_SENTENCES])
     graph = integer_graph(network)
+    made_of = hashlib.sha256(graph).hexdigest()
     for name in NAMES:
-        yield name, partial(_onnxruntime, name, graph, folder), rows[: ARM_SENTENCES if name == ARM else SENTENCES]
+        ask = partial(_onnxruntime, name, graph, folder)
+        yield Machine(name, made_of, ask, rows[: EMULATED_SENTENCES.get(name, SENTENCES)])
 
 
 def _onnxruntime(name: str, graph: bytes, folder: Path, rows: Rows) -> Answers:
@@ -121,23 +141,22 @@ def _reference(network: Network, rows: Rows) -> Answers:
     return [(np.array(answer(network, row), "<i4") - zero).tobytes() for row in rows]
 
 
-def _compared(
-    name: str, ask: Callable[[Rows], Answers], rows: Rows, wanted: Mapping[tuple[int, ...], bytes], folder: Path
-) -> Asked:
+def _compared(machine: Machine, wanted: Mapping[tuple[int, ...], bytes], folder: Path) -> Asked:
     """A machine's answers against the kernel's, part by part."""
+    rows = machine.rows
     parts = [rows[begin : begin + PART] for begin in range(0, len(rows), PART)]
-    found = [_part(name, ask, part, [wanted[tuple(row)] for row in part], folder) for part in parts]
+    found = [_part(machine, part, [wanted[tuple(row)] for row in part], folder) for part in parts]
     same, taken_ms = (sum(one[what] for one in found) for what in ("same", "taken_ms"))
-    return Asked(name, len(rows), int(same), round(taken_ms / len(rows), 2))
+    return Asked(machine.name, len(rows), int(same), round(taken_ms / len(rows), 2))
 
 
-def _part(name: str, ask: Callable[[Rows], Answers], rows: Rows, wanted: Answers, folder: Path) -> dict[str, float]:
-    told = hashlib.sha256(json.dumps([name, list(rows), [one.hex() for one in wanted]]).encode()).hexdigest()
-    kept = folder / f"{told[:16]}.json"
+def _part(machine: Machine, rows: Rows, wanted: Answers, folder: Path) -> dict[str, float]:
+    told = json.dumps([machine.name, machine.made_of, list(rows), [one.hex() for one in wanted]])
+    kept = folder / f"{hashlib.sha256(told.encode()).hexdigest()[:16]}.json"
     if not kept.exists():
-        say(f"  {name}: {len(rows)} sentences")
+        say(f"  {machine.name}: {len(rows)} sentences")
         begun = perf_counter()
-        said = ask(rows)
+        said = machine.ask(rows)
         taken_ms = 1000 * (perf_counter() - begun)
         same = sum(one == other for one, other in zip(said, wanted, strict=True))
         kept.write_text(json.dumps({"same": same, "taken_ms": taken_ms}))
