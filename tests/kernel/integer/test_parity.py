@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import isqrt
 from types import ModuleType
 
 import numpy as np
@@ -16,6 +17,7 @@ from unisono.kernel import exports
 from unisono.kernel.integer.encoder import Encoder
 from unisono.kernel.integer.network import Linear, Network, Norm, Requantise
 from unisono.kernel.integer.reference import registers
+from unisono.kernel.integer.rowwise import whole_root
 
 from .calls import answer_on, first_difference, registers_on
 from .networks import Asked, Kind, grown, networks
@@ -96,3 +98,11 @@ def test_a_planted_difference_is_named(change: Callable[[Network, int], Network]
         assert found <= {"", asked.network.instructions[place].name}
         named += found != {""}
     assert named > 8
+
+
+def test_the_root_is_the_largest_whole_one() -> None:
+    roots = [*range(1, 300), *(3**power for power in range(6, 20)), *((1 << power) - 1 for power in range(9, 32))]
+    for root in (*roots, 1 << 31):
+        for value in (root * root - 1, root * root, root * root + 1):
+            if value > 0:
+                assert whole_root(value) == isqrt(value)
