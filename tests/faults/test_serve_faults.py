@@ -204,6 +204,30 @@ def test_a_server_that_is_told_to_stop_says_so_first_and_answers_what_it_has_acc
         assert set(going.statuses()) == {200}
 
 
+@pytest.mark.parametrize("harm", [os.close, lambda reader: None], ids=["has gone", "does not read"])
+def test_a_server_stops_though_whoever_read_its_stderr(harm: Callable[[int], None], folder: Path) -> None:
+    reader, writer = os.pipe()
+    with starting(folder, "--workers", "1", stderr=writer) as process:
+        port_of(process)
+        fill(writer)
+        harm(reader)
+        os.kill(process.pid, signal.SIGHUP)  # which it says, too
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0
+
+
+def fill(writer: int) -> None:
+    """A pipe, until it takes no more."""
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while os.write(writer, b"\n" * 4096):
+            pass
+    with suppress(BlockingIOError):
+        while os.write(writer, b"\n"):
+            pass
+    os.set_blocking(writer, True)
+
+
 def lingering(text: str) -> str:
     return text.replace("count = 2", "count = 2\nlinger_s = 1.0")
 
@@ -225,10 +249,11 @@ def settings_of(folder: Path, change: Callable[[str], str]) -> Iterator[Callable
 
 
 @contextmanager
-def starting(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def starting(folder: Path, *options: str, stderr: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """Another server over the same project."""
-    command = [sys.executable, "-m", "unisono", "serve", "--json", "--quiet", "--port", "0", "--project", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    options = options or ("--quiet",)
+    command = [sys.executable, "-m", "unisono", "serve", "--json", "--port", "0", "--project", str(folder), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr) as process:
         try:
             yield process
         finally:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt, UInt16
 
 from unisono.cli.answer import Answer
+from unisono.cli.aside import aside
 from unisono.cli.options import COMMON_DEFAULTS, Common, option
 from unisono.cli.output import tell
 from unisono.spec.errors import InputError
@@ -95,7 +95,8 @@ def serve(
         answer = {"url": address, "predictors": names, "workers": count}
         tell(Answer(answer, _greeting(project, address, names)))
 
-    project.serve(wishes, announce=announce, report=_reporter(common))
+    with aside() as say:
+        project.serve(wishes, announce=announce, report=_reporter(common, say))
     return None
 
 
@@ -132,12 +133,12 @@ def _greeting(project: Project, address: str, names: Sequence[str]) -> str:
     return "\n".join([f"serving {', '.join(names)} at {address} (Ctrl-C stops); try:", *examples])
 
 
-def _reporter(common: Common) -> Report:
-    """Tells on stderr what happens; with --quiet only what is not as it should be."""
+def _reporter(common: Common, say: Callable[[str], None]) -> Report:
+    """Says what happens; with --quiet only what is not as it should be."""
 
     def report(event: Event) -> None:
         if event.level != "info" or not common.quiet:
-            print(_json_line(event) if common.json else _line(event), file=sys.stderr, flush=True)
+            say(_json_line(event) if common.json else _line(event))
 
     return report
 

@@ -338,13 +338,13 @@ class Keeper:
         self._loop.add_signal_handler(signal.SIGHUP, self._reload, lambda error: None)
 
     def _asked_to_stop(self, number: signal.Signals) -> None:
-        if self._is_stopping:  # the second time it is meant
+        is_meant, self._is_stopping = self._is_stopping, True  # the second time
+        self._ended()
+        if is_meant:
             for slot in self._slots:
                 slot.kill(signal.SIGKILL)
         else:
             self._report(Event("stopping", "stopping, once the requests under way are answered"))
-        self._is_stopping = True
-        self._ended()
 
     def stop(self) -> None:
         """Stop in order, from another thread."""
