@@ -57,7 +57,7 @@ def answer_network(call: int) -> int:
         return refused
     count = load(load(call, NETWORK), INSTRUCTIONS)
     stop = load(call, STOP) if load(call, STOP) >= 0 else count
-    for index in range(load(call, START), min(stop, count)):
+    for index in range(max(load(call, START), 0), min(stop, count)):
         run(call, record(call, index))
     if stop >= count and load(call, OUT) != 0:
         put_answer(call, record(call, count - 1))
