@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,14 @@ import pytest
 from hypothesis import given, settings
 
 from tests.kernel.integer.networks import Asked, Kind, grown, networks
-from unisono.kernel.integer.network import Embedding, Network, Norm, Pool, Rescale
+from unisono.kernel.integer.network import Embedding, Network, Pool
 from unisono.kernel.integer.reference import answer
+from unisono.models.emit import Emitter, value
 from unisono.models.integer.floats import float_operators
 from unisono.models.integer.graph import ANSWER, GIVEN, integer_graph
+from unisono.models.integer.norm import rooted
+from unisono.models.integer.proving import Proof
+from unisono.models.integer.site import Site
 from unisono.models.session import Runner, Setting
 from unisono.models.verifying.operators import unsure_operators
 from unisono.spec.errors import InputError
@@ -85,23 +89,21 @@ def test_a_row_without_tokens_has_no_mean_and_no_first() -> None:
             said(runner, [[]])
 
 
-def test_the_root_of_a_norm_is_the_whole_part_around_every_square() -> None:
-    """A row of (a, 0) has squares about a * a / 2, so roots of all sizes are asked for, up to those of 2**46."""
-    size = np.unique([0, 1, 2, 3, *(2**bits + step for bits in range(1, 24) for step in (-1, 0, 1))])
-    words = np.zeros((1, 3), np.int8)
-    for epsilon in (1, 2, 3):
-        network = Network((*_of_sizes(words, size, epsilon), Pool("pool", 1, "mean")), 0, 1.0)
-        runner = Runner(integer_graph(network))
-        for tokens in range(1, len(size) + 1, 7):
-            wanted = less_zero(network, [0] * tokens)
-            assert np.array_equal(said(runner, [[0] * tokens])[0].reshape(wanted.shape), wanted)
+@pytest.mark.parametrize("bound", [3, 2**20, 2**38 + 5, 2**62 - 1])
+def test_the_root_is_the_whole_part_beside_every_square(bound: int) -> None:
+    roots = np.unique([*range(1, 3000), *(2**bits + step for bits in range(2, 31) for step in (-2, -1, 0, 1, 2))])
+    drawn = np.random.default_rng(0).integers(1, bound, 5000)
+    x = np.array([value for root in roots.tolist() for value in (root**2 - 1, root**2, root**2 + 1)] + drawn.tolist())
+    x = np.unique(np.append(x, bound))
+    x = x[(x >= 1) & (x <= bound)][:, np.newaxis]
+    found = _rooted(bound)({"x": x})[0]
+    assert found[:, 0].tolist() == [isqrt(value) for value in x[:, 0].tolist()]
 
 
-def _of_sizes(words: Any, size: Any, epsilon: int) -> Iterator[Any]:
-    positions = np.zeros((len(size), 3), np.int32)
-    positions[:, 1] = size
-    yield Embedding("embedding", words, np.array([0], np.int32), positions)
-    yield Norm("norm", 0, epsilon, Rescale(np.full(3, 1, np.int32), np.zeros(3, np.int32), 0, 2**20))
+def _rooted(bound: int) -> Runner:
+    emit = Emitter()
+    emit.rename(rooted(Site(Network((), 0, 1.0), Proof(()), emit, "x"), "x", bound), "y")
+    return Runner(emit.model([value("x", np.int64, "N", 1)], [value("y", np.int64, "N", 1)]).SerializeToString())
 
 
 def _pooled(network: Network, kind: Any) -> Network:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.kernel.integer.networks import Asked, grown, networks
+from tests.kernel.integer.networks import Asked, networks
 from unisono.kernel.integer.functions import Gelu, Polynomial, Table
 from unisono.kernel.integer.network import (
     KEY_ZERO,
@@ -230,11 +230,23 @@ def test_an_answer_that_only_overflows_less_its_zero_is_refused() -> None:
         proved(replace(network, zero=1))
 
 
-def test_the_table_of_a_proof_has_a_line_for_every_number() -> None:
-    proof = proved(grown(2, layers=1).network)
-    lines = proof.table().splitlines()
-    assert len(lines) == 2 + sum(len(one.bounds) for one in proof.instructions)
-    assert lines[2].startswith("| embedding | word times factor | ")
+def test_a_proof_has_a_line_for_every_number_and_says_how_much_of_its_type_is_used() -> None:
+    weights = np.array([[-8], [8], [8], [8]], np.int8)
+    multiplier = np.array([-(2**17)], np.int32)
+    proof = proved(small(Linear("layer", 0, weights, Rescale(multiplier, ZERO, 20, 255))))
+    assert list(proof.lines()) == [
+        ("patches", "register", 0, 255, "a register", "0.0%"),
+        ("layer", "given", 0, 255, "8 bits", "100.0%"),
+        ("layer", "weights", -8, 8, "weights", "12.7%"),
+        ("layer", "pair of products", -4080, 4080, "int16", "12.5%"),
+        ("layer", "inner product", -2040, 6120, "int32", "0.0%"),
+        ("layer", "shift", 20, 20, "a shift of 32 bits", "64.5%"),
+        ("layer", "largest before the shift", 0, 2**28 - 1, "int32", "12.5%"),
+        ("layer", "times multiplier", -6120 * 2**17, 2040 * 2**17, "int32", "37.4%"),
+        ("layer", "plus offset", -6120 * 2**17, 2040 * 2**17, "int32", "37.4%"),
+        ("layer", "answer less zero", 0, 255, "int32", "0.0%"),
+        ("layer", "register", 0, 255, "a register", "0.0%"),
+    ]
 
 
 def test_a_register_is_bounded_column_by_column() -> None:

@@ -58,9 +58,10 @@ def rooted(site: Site, x: str, bound: int) -> str:
 
 
 def _guesses(most: int) -> npt.NDArray[np.int64]:
-    """Numbers from 1 to above `most`, each at most 2**(1 / _A_DOUBLING) times the one before, or 1 more."""
+    """Numbers from 1 to the first above `most`, each 2**(1 / _A_DOUBLING) times the one before, or 1 more."""
     count = _A_DOUBLING * (most + 1).bit_length()
-    return np.unique(np.floor(2.0 ** (np.arange(count + 1) / _A_DOUBLING)).astype(np.int64))
+    found = np.unique(np.floor(2.0 ** (np.arange(count + 1) / _A_DOUBLING)).astype(np.int64))
+    return found[: np.searchsorted(found, most, "right") + 1]
 
 
 def _steps(guesses: npt.NDArray[np.int64]) -> int:

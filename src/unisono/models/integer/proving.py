@@ -55,6 +55,11 @@ class Bound:
     high: int
     limit: Limit
 
+    @property
+    def used(self) -> float:
+        """The share of what fits that is used."""
+        return max(self.high / max(self.limit.high, 1), self.low / min(self.limit.low, -1))
+
 
 @dataclass(frozen=True, slots=True)
 class Proven:
@@ -72,6 +77,9 @@ class Proven:
     bounds: tuple[Bound, ...] = field(repr=False)
 
 
+Line = tuple[str, str, int, int, str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """That every number of a network fits its type, instruction by instruction."""
@@ -82,19 +90,11 @@ class Proof:
         """An intermediate number of one instruction."""
         return next(one for one in self.instructions[place].bounds if one.what == what)
 
-    def table(self) -> str:
-        """For people, as Markdown: a line a number; the last column says how much of its type is used."""
-        return "\n".join([_HEAD, *self._lines()])
-
-    def _lines(self) -> Iterator[str]:
+    def lines(self) -> Iterator[Line]:
+        """A line a number: instruction, number, least, most, what it fits, and the share of that which is used."""
         for one in self.instructions:
             for bound in one.bounds:
-                used = max(bound.high / max(bound.limit.high, 1), bound.low / min(bound.limit.low, -1))
-                span = f"{bound.low:,} | {bound.high:,} | {bound.limit.name}"
-                yield f"| {one.name} | {bound.what} | {span} | {used:.1%} |"
-
-
-_HEAD = "| instruction | number | least | most | fits | used |\n|---|---|---|---|---|---|"
+                yield one.name, bound.what, bound.low, bound.high, bound.limit.name, f"{bound.used:.1%}"
 
 
 class Proving:
