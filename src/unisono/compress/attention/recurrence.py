@@ -40,7 +40,7 @@ class Recurrence:
                 f"recurrence: a graph of {self._runner.inputs}; allowed: what `recurrence_of` makes; make it so"
             )
         self.width = int(shapes.pop(GIVEN)[0])
-        self._layout = Layout(sha256(graph).digest()[:16], "<f4", tuple(map(tuple, shapes.values())))
+        self._layout = Layout(sha256(graph).digest()[:16], "<f8", tuple(map(tuple, shapes.values())))
 
     def begin(self) -> bytes:
         """The state before the first event."""

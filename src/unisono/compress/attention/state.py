@@ -1,6 +1,6 @@
 """What causal attention remembers of the events before, as bytes: of one size, whatever has come.
 
-Little-endian: "UATT", the version (uint16), the element (uint16: 1 float32, 2 int64), an identity of what it is a state
+Little-endian: "UATT", the version (uint16), the element (uint16: 1 float64, 2 int64), an identity of what it is a state
 of (16 bytes), the events that it has seen (uint64), the sums, and the CRC-32 of all before it (uint32).
 """
 
@@ -21,7 +21,7 @@ from unisono.spec.errors import StateError
 VERSION = 1
 _MAGIC = b"UATT"
 _HEAD, _CHECK = Struct("<4sHH16sQ"), Struct("<I")
-_ELEMENTS = {"<f4": 1, "<i8": 2}
+_ELEMENTS = {"<f8": 1, "<i8": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Layout:
     """
 
     identity: bytes
-    element: Literal["<f4", "<i8"]
+    element: Literal["<f8", "<i8"]
     shapes: tuple[tuple[int, ...], ...]
     most_events: int | None = None
 

@@ -25,8 +25,8 @@ def step_graph(module: nn.Module, width: int) -> bytes:
     """
     stepping = _Stepping(module)
     inputs = [Input(GIVEN, np.float32, (width,))]
-    inputs += [Input(f"{_STATE}{place}", np.float32, shape) for place, shape in enumerate(stepping.shapes)]
-    examples = [torch.zeros(_ROWS, *(side or 1 for side in one.shape)) for one in inputs]
+    inputs += [Input(f"{_STATE}{place}", np.float64, shape) for place, shape in enumerate(stepping.shapes)]
+    examples = [torch.from_numpy(np.zeros((_ROWS, *(side or 1 for side in one.shape)), one.kind)) for one in inputs]
     meaning = Meaning("outputs", names=(MADE, *(f"{_STATE}{place}_after" for place in range(len(stepping.shapes)))))
     with quiet():
         return graph_of(frozen(stepping), inputs, examples, meaning)
@@ -40,7 +40,10 @@ class _Tape:
 
 
 class _Sums(nn.Module):
-    """A kernel for one event. The last column of a state is the sum of the features themselves."""
+    """A kernel for one event. The last column of a state is the sum of the features themselves.
+
+    Sums are of 64 bits: in 32 the sixteen-millionth event would change nothing any more.
+    """
 
     def __init__(self, kernel: Kernel, tape: _Tape, place: int) -> None:
         super().__init__()
@@ -51,10 +54,10 @@ class _Sums(nn.Module):
         """Each rows x heads x 1 x size."""
         queries, keys = self.features.queries(query), self.features.keys(key)
         values = torch.cat([value, torch.ones_like(value[..., :1])], -1)
-        state = self._tape.states[self._place] + keys.transpose(-1, -2) @ values
+        state = self._tape.states[self._place] + (keys.transpose(-1, -2) @ values).double()
         self._tape.states[self._place] = state
-        mixed = queries @ state
-        return mixed[..., :-1] / (mixed[..., -1:] + LEAST_SUM)
+        mixed = queries.double() @ state
+        return (mixed[..., :-1] / (mixed[..., -1:] + LEAST_SUM)).float()
 
 
 class _Stepping(nn.Module):
