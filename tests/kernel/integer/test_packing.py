@@ -16,7 +16,7 @@ from unisono.kernel.integer import form as at
 from unisono.kernel.integer.checking import NetworkError
 from unisono.kernel.integer.encoder import Encoder
 from unisono.kernel.integer.functions import Table
-from unisono.kernel.integer.network import Activation, Attention, Embedding, Linear, Network, Rescale
+from unisono.kernel.integer.network import Activation, Attention, Embedding, Instruction, Linear, Network, Pool, Rescale
 from unisono.kernel.integer.packing import packed
 from unisono.kernel.integer.unpacking import unpacked
 
@@ -142,3 +142,17 @@ def test_registers_that_are_not_needed_at_once_share_memory() -> None:
     products = [Linear(f"{place}", place, np.zeros((40, 40), np.int8), same) for place in range(12)]
     few, many = (Encoder(Network((vectors, *products[:count]), 0, 1.0)).workspace_bytes(5) for count in (2, 12))
     assert few == many
+
+
+def test_rows_that_nothing_reads_are_not_made() -> None:
+    """A classifier by its first token: the last attention is asked by one query, and sees every key."""
+    drawn = (grown(seed, layers=2) for seed in range(40))
+    asked = next(one for one in drawn if any(_pools_first(each) for each in one.network.instructions))
+    found = Encoder(asked.network).registers(asked.rows[-1])
+    attentions = [one for one in asked.network.instructions if isinstance(one, Attention)]
+    last, before = (asked.network.instructions.index(one) for one in (attentions[-1], attentions[0]))
+    assert [len(found[place]) for place in (before, attentions[-1].key, last)] == [len(asked.rows[-1])] * 2 + [1]
+
+
+def _pools_first(one: Instruction) -> bool:
+    return isinstance(one, Pool) and one.kind == "first"

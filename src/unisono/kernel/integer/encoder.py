@@ -70,7 +70,7 @@ class Encoder:
         return out
 
     def registers(self, given: Any) -> list[Int32s]:
-        """Every register, to find the first that differs from another machine's."""
+        """Every register, to find the first that differs elsewhere; rows that nothing reads are left out."""
         desk = self._desk(given)
         found: list[Int32s] = []
         for index in range(len(self.network.instructions)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from unisono.kernel.integer.network import (
     Scores,
 )
 from unisono.kernel.integer.placing import cell_bytes, placed, scratch_bytes, stride_bytes
+from unisono.kernel.integer.rows import first_only, read_by
 
 ALIGNMENT = 64
 """Of arrays: a line of most caches."""
@@ -39,10 +40,9 @@ Words = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class _Record:
-    """An instruction, apart from where things lie: words, the registers it reads, its arrays, in their order."""
+    """An instruction, apart from where things lie: its arrays, in their order, and words."""
 
     operation: int
-    reads: tuple[int, ...]
     arrays: tuple[Array | None, ...]
     words: dict[int, int]
 
@@ -74,9 +74,10 @@ def packed(network: Network) -> bytes:
 
 def _laid_out(network: Network) -> _Layout:
     """Where everything lies."""
-    registers = registers_of(network)
+    registers = _needed(network, registers_of(network))
     records = [_RECORDS[type(one)](one) for one in network.instructions]
-    places, row_bytes = placed(network.instructions, registers, [record.reads for record in records])
+    reads = [read_by(one) for one in network.instructions]
+    places, row_bytes = placed(network.instructions, registers, reads)
     words = np.zeros(at.HEADER_WORDS + at.RECORD_WORDS * len(records), np.int64)
     names = "\n".join(one.name.replace("\n", " ") for one in network.instructions).encode(errors="replace")
     offset = _aligned(words.nbytes + len(names))
@@ -85,6 +86,7 @@ def _laid_out(network: Network) -> _Layout:
         begin = at.HEADER_WORDS + at.RECORD_WORDS * index
         own = words[begin : begin + at.RECORD_WORDS]
         _describe(own, record, register, places[index])
+        own[at.GIVEN : at.GIVEN + len(reads[index])] = reads[index]
         for word, array in zip((at.FIRST_AT, at.SECOND_AT, at.THIRD_AT), record.arrays, strict=False):
             if array is not None:
                 own[word] = offset
@@ -96,11 +98,15 @@ def _laid_out(network: Network) -> _Layout:
     return _Layout(words, names, arrays)
 
 
+def _needed(network: Network, registers: Sequence[Register]) -> list[Register]:
+    """Registers as they are made: those of which only the first row is read have no others."""
+    firsts = first_only(network)
+    return [replace(one, rows=at.ROWS_ONE) if place in firsts else one for place, one in enumerate(registers)]
+
+
 def _describe(own: Words, record: _Record, register: Register, place: int) -> None:
     own[at.OPERATION], own[at.WIDTH], own[at.ROWS] = record.operation, register.width, register.rows
     own[at.CELL], own[at.STRIDE], own[at.PLACE] = cell_bytes(register), stride_bytes(register), place
-    for word, read in zip((at.GIVEN, at.SECOND, at.THIRD), record.reads, strict=False):
-        own[word] = read
     for word, number in record.words.items():
         own[word] = number
 
@@ -139,53 +145,53 @@ def _units(rescale: Rescale) -> dict[int, int]:
 
 
 def _embedding(one: Embedding) -> _Record:
-    return _Record(at.EMBEDDING, (), (one.words, one.factors, one.positions), {at.NUMBER: len(one.words)})
+    return _Record(at.EMBEDDING, (one.words, one.factors, one.positions), {at.NUMBER: len(one.words)})
 
 
 def _patches(one: Patches) -> _Record:
-    return _Record(at.PATCHES, (), (), {})
+    return _Record(at.PATCHES, (), {})
 
 
 def _prepend(one: Prepend) -> _Record:
-    return _Record(at.PREPEND, (one.given,), (one.row, one.positions), {at.TOP: one.top})
+    return _Record(at.PREPEND, (one.row, one.positions), {at.TOP: one.top})
 
 
 def _linear(one: Linear) -> _Record:
     arrays = (_by_columns(one.weights), one.rescale.multiplier, one.rescale.offset)
-    return _Record(at.LINEAR, (one.given,), arrays, _units(one.rescale))
+    return _Record(at.LINEAR, arrays, _units(one.rescale))
 
 
 def _scores(one: Scores) -> _Record:
-    return _Record(at.SCORES, (one.given,), (_by_columns(one.weights), one.bias), {})
+    return _Record(at.SCORES, (_by_columns(one.weights), one.bias), {})
 
 
 def _activation(one: Activation) -> _Record:
     table = one.function.table()
-    return _Record(at.ACTIVATION, (one.given,), (table,), {at.NUMBER: len(table)})
+    return _Record(at.ACTIVATION, (table,), {at.NUMBER: len(table)})
 
 
 def _attention(one: Attention) -> _Record:
     table = one.exponential.table()
     words = {at.NUMBER: len(table), at.HEADS: one.heads}
-    return _Record(at.ATTENTION, (one.query, one.key, one.value), (table,), words)
+    return _Record(at.ATTENTION, (table,), words)
 
 
 def _norm(one: Norm) -> _Record:
     arrays = (None, one.rescale.multiplier, one.rescale.offset)
-    return _Record(at.NORM, (one.given,), arrays, {at.NUMBER: one.epsilon, **_units(one.rescale)})
+    return _Record(at.NORM, arrays, {at.NUMBER: one.epsilon, **_units(one.rescale)})
 
 
 def _add(one: Add) -> _Record:
     words = {at.NUMBER: one.zero, at.TOP: -1 if one.top is None else one.top}
-    return _Record(at.ADD, (one.left, one.right), (), words)
+    return _Record(at.ADD, (), words)
 
 
 def _requantise(one: Requantise) -> _Record:
-    return _Record(at.REQUANTISE, (one.given,), (None, one.rescale.multiplier, one.rescale.offset), _units(one.rescale))
+    return _Record(at.REQUANTISE, (None, one.rescale.multiplier, one.rescale.offset), _units(one.rescale))
 
 
 def _pool(one: Pool) -> _Record:
-    return _Record(at.POOL, (one.given,), (), {at.NUMBER: at.POOL_FIRST if one.kind == "first" else at.POOL_MEAN})
+    return _Record(at.POOL, (), {at.NUMBER: at.POOL_FIRST if one.kind == "first" else at.POOL_MEAN})
 
 
 _RECORDS: dict[type[Instruction], Callable[[Any], _Record]] = {
