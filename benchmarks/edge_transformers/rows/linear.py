@@ -37,18 +37,18 @@ _STEP = "linear_attention"
 TEXT: dict[str, Any] = {
     "runtime": "onnxruntime",
     "steps": [
-        {"step": _STEP, "kind": "elu", "force": True, "rows": 6000, "epochs": 1, "precision": "bfloat16"},
+        {"step": _STEP, "kind": "elu", "force": True, "rows": 5000, "epochs": 1, "precision": "bfloat16"},
     ],
 }
 """Of sentences: they are short, so that the step has to be forced."""
 
 LISTOPS: dict[str, Any] = {
     "runtime": "onnxruntime",
-    "steps": [{"step": _STEP, "kind": "elu", "rows": 10000, "epochs": 2, "learning_rate": 1e-3}],
+    "steps": [{"step": _STEP, "kind": "elu", "rows": 8000, "epochs": 2, "learning_rate": 1e-3}],
     "data": {"label": "value", "split": "part", "slices": ["length"]},
 }
 RULES = listops.Rules(100, 300, max_depth=5)
-PARTS = {"train": 20000, "validation": 2000, "test": 4000}
+PARTS = {"train": 16000, "validation": 2000, "test": 4000}
 _MOST_TOKENS = RULES.longest + 1
 
 _TIMED, _WEIGHED = (128, 512, 2048, 4096), (128, 1024, 2048, 4096, 8192, 16384)
