@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +24,13 @@ from benchmarks.serving.environments import UnavailableError
 from unisono.compress.report.serving import Requests, Serving
 from unisono.models import PredictorGraph
 from unisono.models.integer.floats import float_operators
-from unisono.models.integer.graph import integer_graph
+from unisono.models.integer.graph import GIVEN, integer_graph
 from unisono.models.names import PREDICTION
 from unisono.models.session import Runner
 
 RECIPE: dict[str, Any] = {"name": "integer-only", "steps": [{"step": "integer"}], "runtime": "onnxruntime"}
 _TEXTS = 2000  # of the test part, that classifiers are compared by
+_LENGTHS, _TEXTS_OF_A_LENGTH = (4, 16, 64, 128), 30
 _PEERS = ("onnxruntime, dynamic int8", "NNCF on OpenVINO, int8")
 
 
@@ -43,7 +44,10 @@ class _Said:
 
 def run(bench: Bench) -> Row:
     """The row."""
-    cosines, floats = _embeddings(bench)
+    asks = _cosines_of(bench)
+    cosines = np.array([asks(ids) for ids in minilm.sentences(bench)])
+    by_length = {tokens: [asks(ids) for ids in _texts_of(bench, tokens)] for tokens in _LENGTHS}
+    floats = float_operators(onnx.load_model_from_string(integer_graph(minilm.integer_minilm(bench))))
     right, said = _classifiers(bench)
     before, ours = said["fp32"], said["integer-only"]
     peers = {name: _agreement(one, before) for name, one in said.items() if name in _PEERS}
@@ -53,6 +57,7 @@ def run(bench: Bench) -> Row:
         "sentences": len(cosines),
         "cosine_mean": float(cosines.mean()),
         "cosine_worst": float(cosines.min()),
+        "cosine_by_tokens": {str(tokens): (float(np.mean(one)), min(one)) for tokens, one in by_length.items()},
         "float_operators": floats,
         "classified_sentences": len(right),
         "accuracy": accuracy,
@@ -75,7 +80,13 @@ def run(bench: Bench) -> Row:
         row="integer",
         figures=figures,
         targets=tuple(targets),
-        tables=(Table(head=("classifier", "MB", "right", "as fp32"), rows=rows),),
+        tables=(
+            Table(head=("classifier", "MB", "right", "as fp32"), rows=rows),
+            Table(
+                head=("tokens of a text", "cosine to fp32, mean", "worst"),
+                rows=[(str(size), f"{np.mean(one):.4f}", f"{min(one):.4f}") for size, one in by_length.items()],
+            ),
+        ),
         notes=(
             f"Embeddings of {len(cosines):,} sentences by MiniLM-L6 from its packaged weights: cosine to fp32 "
             f"{cosines.mean():.4f} in the mean, {cosines.min():.4f} at the worst. Classifiers are MiniLM, fine-tuned "
@@ -88,20 +99,30 @@ def _agreement(one: _Said, before: _Said) -> float:
     return float((one.places == before.places).mean())
 
 
-def _embeddings(bench: Bench) -> tuple[NDArray[np.float64], list[str]]:
-    """The cosine of each sentence to the floats', and operators of floats in the graph."""
+def _cosines_of(bench: Bench) -> Callable[[list[int]], float]:
+    """What says how near the embedding of a text is to the floats'."""
     import torch
 
-    graph = integer_graph(minilm.integer_minilm(bench))
-    runner, module = Runner(graph), minilm.module()
+    runner, module = Runner(integer_graph(minilm.integer_minilm(bench))), minilm.module()
     say("  embeddings")
-    found = []
-    for ids in minilm.sentences(bench):
-        ours = runner({"given": np.array([ids])})[0].astype(np.float64)
+
+    def cosine(ids: list[int]) -> float:
+        ours = runner({GIVEN: np.array([ids])})[0].astype(np.float64)
         with torch.inference_mode():
             theirs = module(torch.tensor([ids]))["embedding"].double().numpy()
-        found.append(float((ours * theirs).sum() / np.linalg.norm(ours) / np.linalg.norm(theirs)))
-    return np.array(found), float_operators(onnx.load_model_from_string(graph))
+        return float((ours * theirs).sum() / np.linalg.norm(ours) / np.linalg.norm(theirs))
+
+    return cosine
+
+
+def _texts_of(bench: Bench, tokens: int) -> list[list[int]]:
+    """Sentences one after the other, cut to so many tokens."""
+    found = []
+    sentences = minilm.sentences(bench)
+    for start in range(0, _TEXTS_OF_A_LENGTH * 30, 30):
+        inner = [token for ids in sentences[start : start + 30] for token in ids[1:-1]]
+        found.append([sentences[start][0], *inner[: tokens - 2], sentences[start][-1]])
+    return found
 
 
 def _classifiers(bench: Bench) -> tuple[NDArray[np.int64], dict[str, _Said]]:

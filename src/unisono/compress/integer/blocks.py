@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil, sqrt
 
 import numpy as np
 
 from unisono.compress.integer import curves, floating
-from unisono.compress.integer.curves import Curves
 from unisono.compress.integer.encoder import Dense, Floats, Layer
-from unisono.compress.integer.growing import Growing, Value
+from unisono.compress.integer.growing import Aim, Growing, Value
 from unisono.compress.integer.scales import Spans, Units, at_least_a_share, uniform
 from unisono.kernel.integer.network import (
     BYTE_TOP,
@@ -27,25 +26,37 @@ _MOST_PIECES = 1 / 64  # of the width, that are added for numbers beyond GELU's 
 _SPARE = 1.1  # what is beyond calibration's largest number is still within reach
 
 
-def attention(made: Growing, place: str, layer: Layer, given: Value, target: Units, how: Curves, spans: Spans) -> Value:
-    """Attention and its output, in units of the residual.
+@dataclass(frozen=True)
+class Site:
+    """Where a layer goes.
 
-    place:  what its names begin with.
+    place: what its names begin with.
+    """
+
+    made: Growing
+    place: str
+    layer: Layer
+
+
+def attention(site: Site, given: Value, target: Units) -> Value:
+    """Attention and its output.
+
     given:  8 bits.
-    target: units of what comes out.
+    target: units of the residual.
 
     What all keys of a head have in common changes no softmax, so their middle is taken out; the middle of the values
     goes into the bias that comes after.
     """
+    made, place, layer, spans = site.made, site.place, site.layer, site.made.how.spans
     keys, values = _centred(layer.key, given.numbers, spans), _centred(layer.value, given.numbers, spans)
     query = floating.dense(layer.query, given.numbers)
     key, value = floating.dense(keys, given.numbers), floating.dense(values, given.numbers)
     fraction, query_scale, key_scale = _score_scales(query, key, query.shape[1] // layer.heads)
     value_scale = np.abs(spans.of(value, KEY_TOP)).max(axis=0) / KEY_ZERO
     sides = (
-        made.linear(f"{place} query", given, layer.query, _about(query_scale, QUERY_ZERO, BYTE_TOP), query),
-        made.linear(f"{place} key", given, keys, _about(key_scale, KEY_ZERO, KEY_TOP), key),
-        made.linear(f"{place} value", given, values, _about(value_scale, KEY_ZERO, KEY_TOP), value),
+        made.linear(f"{place} query", given, layer.query, Aim(_about(query_scale, QUERY_ZERO, BYTE_TOP), query)),
+        made.linear(f"{place} key", given, keys, Aim(_about(key_scale, KEY_ZERO, KEY_TOP), key)),
+        made.linear(f"{place} value", given, values, Aim(_about(value_scale, KEY_ZERO, KEY_TOP), value)),
     )
     instruction = Attention(
         f"{place} attention",
@@ -53,12 +64,12 @@ def attention(made: Growing, place: str, layer: Layer, given: Value, target: Uni
         key=sides[1].place,
         value=sides[2].place,
         heads=layer.heads,
-        exponential=how.exponential(fraction),
+        exponential=made.how.curves.exponential(fraction),
     )
     mean = floating.attended(query, key, value, layer.heads, made.bounds)
-    found = made.add(instruction, _about(value_scale / 2, QUERY_ZERO, BYTE_TOP), mean)
+    found = made.add(instruction, Aim(_about(value_scale / 2, QUERY_ZERO, BYTE_TOP), mean))
     output = replace(layer.output, bias=layer.output.bias + (layer.value.bias - values.bias) @ layer.output.weights)
-    return made.linear(f"{place} output", found, output, target, floating.dense(output, mean))
+    return made.linear(f"{place} output", found, output, Aim(target, floating.dense(output, mean)))
 
 
 def _about(scale: Floats, zero: int, top: int) -> Units:
@@ -88,27 +99,29 @@ def _score_scales(query: Floats, key: Floats, size: int) -> tuple[int, Floats, F
     return fraction, step / scale, scale
 
 
-def feed(made: Growing, place: str, layer: Layer, given: Value, target: Units, how: Curves, spans: Spans) -> Value:
-    """The two linear layers, in units of the residual. See `attention`."""
+def feed(site: Site, given: Value, target: Units) -> Value:
+    """The two linear layers. See `attention`."""
+    made, place, layer = site.made, site.place, site.layer
     if layer.curve == "relu":
-        return _fed_by_relu(made, place, layer, given, target, spans)
+        return _fed_by_relu(site, given, target)
     numbers = floating.dense(layer.rise, given.numbers)
     reach, rise, fall = _within_reach(layer, numbers)
     argument_numbers = floating.dense(rise, given.numbers)
-    gelu = how.gelu(reach)
+    gelu = made.how.curves.gelu(reach)
     width = argument_numbers.shape[1]
-    argument = made.linear(f"{place} rise", given, rise, uniform(*gelu.argument, width), argument_numbers)
-    curve = floating.CURVES["gelu"](argument_numbers)
-    found = made.add(Activation(f"{place} gelu", argument.place, gelu.function), uniform(*gelu.value, width), curve)
-    return made.linear(f"{place} fall", found, fall, target, floating.added_by_feed(layer, given.numbers))
+    argument = made.linear(f"{place} rise", given, rise, Aim(uniform(*gelu.argument, width), argument_numbers))
+    aim = Aim(uniform(*gelu.value, width), floating.CURVES["gelu"](argument_numbers))
+    found = made.add(Activation(f"{place} gelu", argument.place, gelu.function), aim)
+    return made.linear(f"{place} fall", found, fall, Aim(target, floating.added_by_feed(layer, given.numbers)))
 
 
-def _fed_by_relu(made: Growing, place: str, layer: Layer, given: Value, target: Units, spans: Spans) -> Value:
+def _fed_by_relu(site: Site, given: Value, target: Units) -> Value:
     """What is below 0 is cut off by the register, whose columns have units of their own."""
+    made, place, layer = site.made, site.place, site.layer
     numbers = floating.CURVES["relu"](floating.dense(layer.rise, given.numbers))
-    high = at_least_a_share(spans.of(numbers, BYTE_TOP)[1])
-    found = made.linear(f"{place} rise", given, layer.rise, _about(high / BYTE_TOP, 0, BYTE_TOP), numbers)
-    return made.linear(f"{place} fall", found, layer.fall, target, floating.added_by_feed(layer, given.numbers))
+    high = at_least_a_share(made.how.spans.of(numbers, BYTE_TOP)[1])
+    found = made.linear(f"{place} rise", given, layer.rise, Aim(_about(high / BYTE_TOP, 0, BYTE_TOP), numbers))
+    return made.linear(f"{place} fall", found, layer.fall, Aim(target, floating.added_by_feed(layer, given.numbers)))
 
 
 def _within_reach(layer: Layer, numbers: Floats) -> tuple[float, Dense, Dense]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from unisono.compress.integer import floating, stems
-from unisono.compress.integer.blocks import attention, feed
-from unisono.compress.integer.curves import IBERT, Curves, tanh
+from unisono.compress.integer.blocks import Site, attention, feed
+from unisono.compress.integer.curves import IBERT, tanh
 from unisono.compress.integer.encoder import Dense, Encoder, Floats, Head, Normal, Squares, Words
-from unisono.compress.integer.growing import Growing, Value
+from unisono.compress.integer.growing import Aim, Growing, How, Value
 from unisono.compress.integer.matrices import Whole
-from unisono.compress.integer.rounding import INT32_TOP, compensated
+from unisono.compress.integer.rounding import INT32_TOP, compensated, int32
 from unisono.compress.integer.scales import (
     RESIDUAL_TOP,
     Spans,
@@ -55,13 +56,29 @@ class Built:
 Progress = Callable[[int, int | None], None]
 """Called with layers that are done, and how many there are."""
 
+USUAL = How(IBERT, Spans())
+"""Polynomials, and all that calibration shows."""
 
-_MINMAX = Spans()
+
+@dataclass(frozen=True)
+class _Block:
+    """Something that is added to the residual, with a normalisation before or after it.
+
+    products: that read the normalised residual.
+    adds:     what is added, in floats, to a normalised residual.
+    make:     makes it, of 8 bits, in units of the residual.
+    """
+
+    name: str
+    norm: Normal
+    products: tuple[Dense, ...]
+    adds: Callable[[Floats], Floats]
+    make: Callable[[Value, Units], Value]
 
 
-def built(encoder: Encoder, rows: Rows, *, curves: Curves = IBERT, spans: Spans = _MINMAX, progress: Progress) -> Built:
+def built(encoder: Encoder, rows: Rows, *, how: How = USUAL, progress: Progress) -> Built:
     """The integer network of an encoder. Raises ModelError for what has no scale, with the layer's name."""
-    building = _Building(encoder, rows, curves, spans)
+    building = _Building(encoder, rows, how)
     for number in range(len(encoder.layers)):
         progress(number, len(encoder.layers))
         building.layer(number)
@@ -70,11 +87,11 @@ def built(encoder: Encoder, rows: Rows, *, curves: Curves = IBERT, spans: Spans 
 
 
 class _Building:
-    def __init__(self, encoder: Encoder, rows: Rows, curves: Curves, spans: Spans) -> None:
-        self._encoder, self._curves, self._spans = encoder, curves, spans
-        self._made = Growing(rows.given, rows.bounds)
+    def __init__(self, encoder: Encoder, rows: Rows, how: How) -> None:
+        self._encoder, self._spans = encoder, how.spans
+        self._made = Growing(rows.given, rows.bounds, how)
         self._alphas: dict[str, float] = {}
-        self._norm: tuple[str, Normal] | None = None
+        self._norm: tuple[str, Normal] | None = None  # that the residual has to go through next
         if isinstance(encoder.stem, Words):
             self._last = stems.words(self._made, encoder.stem, rows.given)
             self._norm = ("embedding norm", encoder.stem.norm)
@@ -94,48 +111,47 @@ class _Building:
 
     def layer(self, number: int) -> None:
         """Attention, then the two linear layers."""
-        layer, place = self._encoder.layers[number], f"layer {number}"
-        products = (layer.query, layer.key, layer.value)
-        bounds = self._made.bounds
-        self._block(
-            f"{place} attention",
-            layer.attention_norm,
-            products,
-            lambda numbers: floating.added_by_attention(layer, numbers, bounds),
-            lambda given, units: attention(self._made, place, layer, given, units, self._curves, self._spans),
+        layer, bounds = self._encoder.layers[number], self._made.bounds
+        site = Site(self._made, f"layer {number}", layer)
+        add = self._add_after if self._encoder.norms == "before" else self._add_before
+        add(
+            _Block(
+                f"{site.place} attention",
+                layer.attention_norm,
+                (layer.query, layer.key, layer.value),
+                lambda numbers: floating.added_by_attention(layer, numbers, bounds),
+                partial(attention, site),
+            )
         )
-        self._block(
-            f"{place} feed",
-            layer.norm,
-            (layer.rise,),
-            lambda numbers: floating.added_by_feed(layer, numbers),
-            lambda given, units: feed(self._made, place, layer, given, units, self._curves, self._spans),
+        add(
+            _Block(
+                f"{site.place} feed",
+                layer.norm,
+                (layer.rise,),
+                lambda numbers: floating.added_by_feed(layer, numbers),
+                partial(feed, site),
+            )
         )
 
-    def _block(
-        self,
-        name: str,
-        norm: Normal,
-        products: tuple[Dense, ...],
-        adds: Callable[[Floats], Floats],
-        make: Callable[[Value, Units], Value],
-    ) -> None:
-        """Something that is added to the residual, and the normalisation before or after it."""
-        if self._encoder.norms == "before":
-            before = self._last
-            given = self._normed_bytes(f"{name} norm", before, norm, products)
-            added = make(given, before.units)
-            zero, top = int(before.units.zero[0]), RESIDUAL_TOP
-            units = before.units
-        else:
-            before = self._residual(adds)
-            given = self._bytes(f"{name} input", before, products)
-            added = make(given, before.units)
-            zero, top = 0, None
-            units = uniform(float(before.units.scale[0]), 2 * int(before.units.zero[0]), 2 * RESIDUAL_TOP, before.width)
-            self._norm = (f"{name} norm", norm)
-        add = Add(f"{name} residual", before.place, added.place, zero, top)
-        self._last = self._made.add(add, units, before.numbers + added.numbers)
+    def _add_after(self, block: _Block) -> None:
+        """After its normalisation; the residual goes on as it is."""
+        before = self._last
+        given = self._normed_bytes(f"{block.name} norm", before, block.norm, block.products)
+        self._added(block, before, block.make(given, before.units), before.units, clipped=True)
+
+    def _add_before(self, block: _Block) -> None:
+        """Before its normalisation, which the sum goes through, and which takes out what zero points add up to."""
+        before = self._residual(block.adds)
+        given = self._bytes(f"{block.name} input", before, block.products)
+        added = block.make(given, before.units)
+        scale, zero = float(before.units.scale[0]), int(before.units.zero[0])
+        self._added(block, before, added, uniform(scale, 2 * zero, 2 * RESIDUAL_TOP, before.width), clipped=False)
+        self._norm = (f"{block.name} norm", block.norm)
+
+    def _added(self, block: _Block, before: Value, added: Value, units: Units, *, clipped: bool) -> None:
+        zero, top = (int(units.zero[0]), units.top) if clipped else (0, None)
+        add = Add(f"{block.name} residual", before.place, added.place, zero, top)
+        self._last = self._made.add(add, Aim(units, before.numbers + added.numbers))
         self._made.note_error(self._last)
         self._made.keep_only(self._last)
 
@@ -145,7 +161,7 @@ class _Building:
         name, norm = self._norm
         numbers = floating.normal(norm, self._last.numbers)
         scale = residual_scale(numbers, adds(numbers))
-        return self._made.norm(name, self._last, norm, residual(scale, self._last.width), numbers)
+        return self._made.norm(name, self._last, norm, Aim(residual(scale, self._last.width), numbers))
 
     def _bytes(self, name: str, given: Value, products: tuple[Dense, ...]) -> Value:
         units, self._alphas[name] = bytes_of(given.numbers, products, self._spans)
@@ -154,7 +170,7 @@ class _Building:
     def _normed_bytes(self, name: str, given: Value, norm: Normal, products: tuple[Dense, ...]) -> Value:
         numbers = floating.normal(norm, given.numbers)
         units, self._alphas[name] = bytes_of(numbers, products, self._spans)
-        return self._made.norm(name, given, norm, units, numbers)
+        return self._made.norm(name, given, norm, Aim(units, numbers))
 
     def finished(self) -> Built:
         """The network with what comes after the layers."""
@@ -163,7 +179,7 @@ class _Building:
             self._last = self._residual(lambda numbers: numbers)
         pool = Pool("pool", self._last.place, encoder.pool)
         numbers = floating.pooled(self._last.numbers, encoder.pool, made.bounds)
-        pooled = made.add(pool, self._last.units, numbers)
+        pooled = made.add(pool, Aim(self._last.units, numbers))
         answer = pooled if encoder.head is None else self._head(pooled, encoder.head)
         made.note_error(answer)
         scale, zero = float(answer.units.scale[0]), int(answer.units.zero[0])
@@ -183,13 +199,12 @@ class _Building:
         if curve == "relu":
             numbers = floating.CURVES["relu"](numbers)
             high = at_least_a_share(self._spans.of(numbers, BYTE_TOP)[1])
-            return self._made.linear(
-                "head", given, inner, Units(high / BYTE_TOP, np.zeros(width, int), BYTE_TOP), numbers
-            )
+            units = Units(high / BYTE_TOP, np.zeros(width, int), BYTE_TOP)
+            return self._made.linear("head", given, inner, Aim(units, numbers))
         how = tanh()
-        argument = self._made.linear("head", given, inner, uniform(*how.argument, width), numbers)
+        argument = self._made.linear("head", given, inner, Aim(uniform(*how.argument, width), numbers))
         activation = Activation("head tanh", argument.place, how.function)
-        return self._made.add(activation, uniform(*how.value, width), np.tanh(numbers))
+        return self._made.add(activation, Aim(uniform(*how.value, width), np.tanh(numbers)))
 
     def _scores(self, given: Value, dense: Dense) -> Value:
         """All scores have the same step, so that they can be compared as they are."""
@@ -198,6 +213,6 @@ class _Building:
         inputs = self._made.inputs(given)
         weights = compensated(wide, np.full(wide.shape[1], step), inputs)
         bias = np.rint(dense.bias / step).astype(np.int64) - given.units.zero @ weights.astype(np.int64)
-        scores = Scores("classifier", given.place, weights, bias.astype(np.int32))
+        scores = Scores("classifier", given.place, weights, int32("classifier", bias))
         units = uniform(step, 0, INT32_TOP, wide.shape[1])
-        return self._made.add(scores, units, floating.dense(dense, given.numbers))
+        return self._made.add(scores, Aim(units, floating.dense(dense, given.numbers)))

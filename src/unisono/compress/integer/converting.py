@@ -18,6 +18,7 @@ from unisono.compress.integer.building import Built, Rows, built
 from unisono.compress.integer.curves import IBERT, SHIFT, Curves
 from unisono.compress.integer.encoder import Encoder, Floats, Squares, Words
 from unisono.compress.integer.graph import Front, model_of
+from unisono.compress.integer.growing import How
 from unisono.compress.integer.reading import read
 from unisono.compress.integer.scales import Calibration, Spans
 from unisono.compress.integer.step import FEWEST_ROWS, Integer
@@ -144,8 +145,7 @@ def _best(
         made[one] = built(
             encoder,
             rows,
-            curves=_CURVES[step.mode],
-            spans=Spans(one, step.percentile),
+            how=How(_CURVES[step.mode], Spans(one, step.percentile)),
             progress=partial(context.progress, f"calibrating by {one}"),
         )
         errors[one] = error_of(made[one], validation, wanted)

@@ -11,10 +11,11 @@ from math import floor, log2, sqrt
 
 import numpy as np
 
+from unisono.compress.integer.curves import Curves
 from unisono.compress.integer.encoder import Dense, Floats, Normal
 from unisono.compress.integer.matrices import Whole, carried_out
-from unisono.compress.integer.rounding import INT32_TOP, Inputs, cannot_scale, rounded
-from unisono.compress.integer.scales import Units
+from unisono.compress.integer.rounding import INT32_TOP, Inputs, cannot_scale, int32, rounded
+from unisono.compress.integer.scales import Spans, Units
 from unisono.kernel.integer.network import NORM_BITS, NORM_SHIFT, Instruction, Linear, Norm, Requantise, Rescale
 
 _ONE = 1 << (NORM_BITS - NORM_SHIFT)
@@ -22,17 +23,37 @@ _NORM_TOP = 2 * _ONE
 
 
 @dataclass(frozen=True)
-class Value:
-    """A register.
+class How:
+    """How numbers are chosen.
 
-    place:   in the network.
+    curves: the functions of softmax and GELU.
+    spans:  what a column's span is found by.
+    """
+
+    curves: Curves
+    spans: Spans
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a register is to say.
+
     units:   of its codes.
     numbers: that the encoder has there.
     """
 
-    place: int
     units: Units
     numbers: Floats = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Value(Aim):
+    """A register.
+
+    place: in the network.
+    """
+
+    place: int
 
     @property
     def width(self) -> int:
@@ -41,21 +62,24 @@ class Value:
 
 
 class Growing:
-    """The network as far as it is made, and its registers for the calibration rows."""
+    """The network as far as it is made, and its registers for the calibration rows.
 
-    def __init__(self, given: Whole, bounds: Whole) -> None:
-        self._given, self.bounds = given, bounds
+    bounds: where each text or image begins in the registers to come, and where the last one ends.
+    """
+
+    def __init__(self, given: Whole, bounds: Whole, how: How) -> None:
+        self._given, self.bounds, self.how = given, bounds, how
         self.instructions: list[Instruction] = []
         self._registers: dict[int, Whole] = {}
         self._inputs: tuple[int, Inputs] | None = None
         self.errors: dict[str, float] = {}
 
-    def add(self, one: Instruction, units: Units, numbers: Floats) -> Value:
+    def add(self, one: Instruction, aim: Aim) -> Value:
         """A new register."""
         place = len(self.instructions)
         self._registers[place] = carried_out(one, self._registers, self._given, self.bounds)
         self.instructions.append(one)
-        return Value(place, units, numbers)
+        return Value(aim.units, aim.numbers, place)
 
     def keep_only(self, *values: Value) -> None:
         """Forgets registers that no instruction to come reads."""
@@ -75,40 +99,45 @@ class Growing:
             self._inputs = given.place, Inputs(given.units.zero, given.units.top, codes.T @ codes / len(codes))
         return self._inputs[1]
 
-    def linear(self, name: str, given: Value, dense: Dense, units: Units, numbers: Floats) -> Value:
+    def linear(self, name: str, given: Value, dense: Dense, aim: Aim) -> Value:
         """A product."""
-        wide = dense.weights * given.units.scale[:, np.newaxis]
-        made = Linear(name, given.place, *rounded(name, wide, dense.bias, self.inputs(given), units))
-        return self.add(self._corrected(made, units, numbers), units, numbers)
+        scaled = Dense(dense.weights * given.units.scale[:, np.newaxis], dense.bias)
+        made = Linear(name, given.place, *rounded(name, scaled, self.inputs(given), aim.units))
+        return self.add(self._corrected(made, aim), aim)
 
-    def _corrected(self, made: Linear, units: Units, numbers: Floats) -> Linear:
+    def _corrected(self, made: Linear, aim: Aim) -> Linear:
         """Without what it is off in the mean, where it is not cut off."""
+        units, numbers = aim.units, aim.numbers
         codes = carried_out(made, self._registers, self._given, self.bounds)
         wanted = np.clip(numbers / units.scale + units.zero, 0, units.top)
         inside = (codes > 0) & (codes < units.top)
         missing = ((wanted - codes) * inside).sum(axis=0) / np.maximum(inside.sum(axis=0), 1)
         moved = made.rescale.offset + np.rint(missing * 2.0**made.rescale.shift)
-        return replace(made, rescale=replace(made.rescale, offset=moved.astype(np.int32)))
+        return replace(made, rescale=replace(made.rescale, offset=int32(made.name, moved)))
 
-    def norm(self, name: str, given: Value, norm: Normal, units: Units, numbers: Floats) -> Value:
+    def norm(self, name: str, given: Value, norm: Normal, aim: Aim) -> Value:
         """A layer normalisation; gamma and beta are in its rescaling."""
-        width = given.width
+        width, units = given.width, aim.units
         epsilon = max(1, round(width * norm.epsilon / float(given.units.scale[0]) ** 2))
         factor = norm.gamma * sqrt(width) / _ONE / units.scale
         offset = norm.beta / units.scale + units.zero - factor * _ONE
-        made = Norm(name, given.place, epsilon, rescale_of(name, factor, offset, _NORM_TOP, units.top))
-        return self.add(made, units, numbers)
+        made = Norm(name, given.place, epsilon, rescale_of(name, factor, offset, tops=(_NORM_TOP, units.top)))
+        return self.add(made, aim)
 
     def requantised(self, name: str, given: Value, units: Units) -> Value:
         """A register in other units."""
         factor = given.units.scale / units.scale
         offset = units.zero - factor * given.units.zero
-        made = Requantise(name, given.place, rescale_of(name, factor, offset, given.units.top, units.top))
-        return self.add(made, units, given.numbers)
+        made = Requantise(name, given.place, rescale_of(name, factor, offset, tops=(given.units.top, units.top)))
+        return self.add(made, Aim(units, given.numbers))
 
 
-def rescale_of(name: str, factor: Floats, offset: Floats, given_top: int, top: int) -> Rescale:
-    """x * factor + offset in whole numbers, rounded, for x from 0 to `given_top`. Raises ModelError if none does."""
+def rescale_of(name: str, factor: Floats, offset: Floats, *, tops: tuple[int, int]) -> Rescale:
+    """x * factor + offset in whole numbers, rounded. Raises ModelError if no multiplier keeps it in int32.
+
+    tops: largest x, and largest number that comes out.
+    """
+    given_top, top = tops
     reach = float((np.abs(factor) * given_top + np.abs(offset)).max()) + 1
     shift = min(floor(log2(INT32_TOP / reach)), 30 - (top + 1).bit_length())
     if shift < 0:

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import solve_triangular
 
-from unisono.compress.integer.encoder import Floats
+from unisono.compress.integer.encoder import Dense, Floats
 from unisono.compress.integer.scales import Units
 from unisono.kernel.integer.network import WEIGHT_TOP, Int8s, Rescale
 from unisono.spec.errors import ModelError
+
+Int64s = npt.NDArray[np.int64]
 
 INT32_TOP = 2**31 - 1
 _SHARES = np.linspace(0.4, 1.0, 25)  # of the step that cuts nothing off
@@ -34,12 +38,12 @@ class Inputs:
     squares: mean products of the columns' codes less their zeros, columns x columns.
     """
 
-    zeros: npt.NDArray[np.int64] = field(repr=False)
+    zeros: Int64s = field(repr=False)
     top: int
     squares: Floats = field(repr=False)
 
     @cached_property
-    def order(self) -> npt.NDArray[np.int64]:
+    def order(self) -> Int64s:
         """In which inputs are rounded: those with the largest squares first."""
         return np.argsort(-np.diagonal(self.squares), kind="stable")
 
@@ -48,26 +52,27 @@ class Inputs:
         """What an error of an input's weight is made good by, in that order: the root of the inverse of squares."""
         count = len(self.squares)
         damp = max(_DAMP * float(np.trace(self.squares)) / count, 1e-12)
-        found: Floats = np.linalg.cholesky(
-            np.linalg.inv(self.squares[np.ix_(self.order, self.order)] + damp * np.eye(count))
-        ).T
+        backwards = self.order[::-1]
+        root = np.linalg.cholesky(self.squares[np.ix_(backwards, backwards)] + damp * np.eye(count))
+        found: Floats = solve_triangular(root, np.eye(count), lower=True)[::-1, ::-1]
         return found
 
 
-def rounded(name: str, weights: Floats, bias: Floats, inputs: Inputs, units: Units) -> tuple[Int8s, Rescale]:
+def rounded(name: str, dense: Dense, inputs: Inputs, units: Units) -> tuple[Int8s, Rescale]:
     """Weights as whole numbers, and the rescaling after them.
 
-    name:    of the layer.
-    weights: inputs x outputs, with the inputs' scales in them.
-    bias:    in numbers, one an output.
+    name:  of the layer.
+    dense: with the inputs' scales in its weights.
+    units: of what comes out.
 
     Raises ModelError if no multiplier keeps the sums in int32.
     """
-    shift = _shift(weights, bias, inputs, units)
+    shift = _shift(dense, inputs, units)
     while shift >= 0:
-        steps, multiplier = _steps(weights, inputs, units, shift)
-        whole = compensated(weights, steps, inputs)
-        rescale = _rescale(whole, bias, inputs, units, multiplier, shift)
+        steps, multiplier = _steps(dense.weights, inputs, units, shift)
+        whole = compensated(dense.weights, steps, inputs)
+        moved = np.rint((dense.bias / units.scale + units.zero) * 2.0**shift).astype(np.int64)
+        rescale = _rescale(whole, multiplier, moved, inputs, shift=shift, top=units.top)
         if rescale is not None:
             return whole, rescale
         shift -= 1
@@ -82,15 +87,22 @@ def cannot_scale(name: str) -> ModelError:
     )
 
 
-def _shift(weights: Floats, bias: Floats, inputs: Inputs, units: Units) -> int:
+def int32(name: str, numbers: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+    """Numbers as int32. Raises ModelError if they do not fit."""
+    if numbers.size and np.abs(numbers).max() > INT32_TOP:
+        raise cannot_scale(name)
+    return numbers.astype(np.int32)
+
+
+def _shift(dense: Dense, inputs: Inputs, units: Units) -> int:
     """The most bits of a multiplier with which nothing leaves int32, by the weights as they are."""
     rows = np.maximum(inputs.top - inputs.zeros, inputs.zeros)[:, np.newaxis]
-    reach = (np.abs(weights) * rows).sum(axis=0) + np.abs(bias) + np.abs(inputs.zeros @ weights)
+    reach = (np.abs(dense.weights) * rows).sum(axis=0) + np.abs(dense.bias) + np.abs(inputs.zeros @ dense.weights)
     most = (reach / units.scale).max() + units.top
     return int(np.floor(np.log2(_USED * INT32_TOP / most)))
 
 
-def _steps(weights: Floats, inputs: Inputs, units: Units, shift: int) -> tuple[Floats, npt.NDArray[np.int64]]:
+def _steps(weights: Floats, inputs: Inputs, units: Units, shift: int) -> tuple[Floats, Int64s]:
     """Each column's step, and its multiplier."""
     widest = np.maximum(np.abs(weights).max(axis=0) / WEIGHT_TOP, 1e-30)
     unit = units.scale / 2.0**shift
@@ -132,15 +144,14 @@ def _rounded_part(left: Floats, upper: Floats) -> Floats:
 
 
 def _rescale(
-    whole: Int8s, bias: Floats, inputs: Inputs, units: Units, multiplier: npt.NDArray[np.int64], shift: int
+    whole: Int8s, multiplier: Int64s, moved: Int64s, inputs: Inputs, *, shift: int, top: int
 ) -> Rescale | None:
-    """None if a number could leave int32."""
+    """None if a number could leave int32. moved: bias and zero point, shifted."""
     wide = whole.astype(np.int64)
-    moved = np.rint((bias / units.scale + units.zero) * 2.0**shift).astype(np.int64)
     offset = moved - (inputs.zeros @ wide) * multiplier + ((1 << shift) >> 1)
     low = np.minimum(wide, 0).sum(axis=0) * inputs.top * multiplier
     high = np.maximum(wide, 0).sum(axis=0) * inputs.top * multiplier
     reach = max(int(np.abs(one).max()) for one in (low, high, offset, low + offset, high + offset))
-    if reach > _USED * INT32_TOP or (units.top + 1) << shift > INT32_TOP:
+    if reach > _USED * INT32_TOP or (top + 1) << shift > INT32_TOP:
         return None
-    return Rescale(multiplier.astype(np.int32), offset.astype(np.int32), shift, units.top)
+    return Rescale(multiplier.astype(np.int32), offset.astype(np.int32), shift, top)

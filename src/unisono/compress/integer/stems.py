@@ -6,8 +6,9 @@ import numpy as np
 
 from unisono.compress.integer import floating
 from unisono.compress.integer.encoder import Floats, Squares, Words
-from unisono.compress.integer.growing import Growing, Value
+from unisono.compress.integer.growing import Aim, Growing, Value
 from unisono.compress.integer.matrices import Whole
+from unisono.compress.integer.rounding import int32
 from unisono.compress.integer.scales import residual, uniform
 from unisono.kernel.integer.network import BYTE_TOP, Embedding, Patches, Prepend
 
@@ -19,7 +20,7 @@ def words(made: Growing, stem: Words, ids: Whole) -> Value:
     """Words and positions added up, for a Norm."""
     instruction, scale = embedding_of(stem)
     numbers = floating.summed(stem, ids, made.bounds)
-    return made.add(instruction, uniform(scale, 0, _SUM_TOP, numbers.shape[1]), numbers)
+    return made.add(instruction, Aim(uniform(scale, 0, _SUM_TOP, numbers.shape[1]), numbers))
 
 
 def embedding_of(stem: Words) -> tuple[Embedding, float]:
@@ -41,15 +42,15 @@ def squares(made: Growing, stem: Squares, patches: Whole, scale: float) -> Value
     scale:   of the residual.
     """
     numbers = patches / BYTE_TOP
-    given = made.add(
-        Patches("patches", stem.count, patches.shape[1]), uniform(1 / BYTE_TOP, 0, BYTE_TOP, patches.shape[1]), numbers
-    )
+    width = patches.shape[1]
+    units = uniform(1 / BYTE_TOP, 0, BYTE_TOP, width)
+    given = made.add(Patches("patches", stem.count, width), Aim(units, numbers))
     units = residual(scale, len(stem.first))
-    product = made.linear("patch product", given, stem.dense, units, floating.dense(stem.dense, numbers))
-    first = np.rint(stem.first / scale).astype(np.int32) + units.zero.astype(np.int32)
-    places = np.rint(stem.positions / scale).astype(np.int32)
-    prepend = Prepend("first row", product.place, first, places, units.top)
-    found = made.add(prepend, units, floating.joined(stem, numbers, made.bounds))
+    product = made.linear("patch product", given, stem.dense, Aim(units, floating.dense(stem.dense, numbers)))
+    first, places = np.rint(stem.first / scale) + units.zero, np.rint(stem.positions / scale)
+    name = "first row"
+    prepend = Prepend(name, product.place, int32(name, first), int32(name, places), units.top)
+    found = made.add(prepend, Aim(units, floating.joined(stem, numbers, made.bounds)))
     made.bounds = made.bounds + np.arange(len(made.bounds))
     return found
 
