@@ -12,7 +12,8 @@ from _pytest.mark import ParameterSet
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SLOW = {"text-and-images.md", "compress.md", "compression-search.md", "distillation.md"}  # networks are exported
+# Networks are exported.
+SLOW = {"text-and-images.md", "compress.md", "compression-search.md", "distillation.md", "integer-kernel.md"}
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
