@@ -101,7 +101,7 @@ class _Growing:
         multiplier = self._chance.integers(most // 2, most, outputs).astype(np.int32)
         weights = self._weights(inputs, outputs)
         reach = 4 * 40 * 100 * int(np.sqrt(inputs)) * most
-        shift = max((2 * reach // (top + 1)).bit_length() - 1, 0)
+        shift = max((2 * reach // (max(top, BYTE_TOP) + 1)).bit_length() - 1, 0)  # one for queries, keys and values
         centre = ((top + 1) << shift) // 2
         offset = np.full(outputs, centre, np.int32) - 128 * multiplier * weights.sum(axis=0, dtype=np.int32)
         self._made.append(Linear(name, given, weights, Rescale(multiplier, offset, shift, top)))

@@ -9,8 +9,8 @@ import pytest
 from tests.kernel.integer.networks import grown
 from unisono.kernel.integer.network import Attention, Embedding, Network, Norm, Pool, Rescale
 from unisono.kernel.integer.reference import answer
+from unisono.kernel.integer.rows import first_only
 from unisono.models.integer.graph import GIVEN, integer_graph
-from unisono.models.integer.rows import first_only
 from unisono.models.session import Runner
 
 

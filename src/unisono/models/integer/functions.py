@@ -17,6 +17,7 @@ from unisono.models.session import Runner
 from unisono.spec.errors import ModelError
 
 _ZEROS_BEYOND = 64  # arguments behind a table's end that are tried
+_BYTE = 8
 
 
 def activated(site: Site, given: str, function: Function) -> str:
@@ -59,10 +60,16 @@ def _polynomial(site: Site, scores: str, curve: Polynomial) -> str:
     top = emit("Add", _largest(site, scores), site.number(curve.down << fraction))
     gap = site.cast(emit("Min", emit("Sub", top, scores), site.number((32 << fraction) - 1)), np.uint32)
     shift = emit("BitShift", gap, site.number(fraction, np.uint32), direction="RIGHT")
-    rest = emit("Sub", emit("Mul", shift, site.number(1 << fraction, np.uint32)), gap)
-    root = emit("Add", rest, site.number(curve.center, np.uint32))
+    root = emit("Add", _rest(site, gap, shift, fraction), site.number(-curve.center % 2**32, np.uint32))
     parabola = emit("Add", emit("Mul", root, root), site.number(curve.rest % 2**32, np.uint32))
     return site.cast(emit("BitShift", parabola, shift, direction="RIGHT"), np.uint8)
+
+
+def _rest(site: Site, gap: str, shift: str, fraction: int) -> str:
+    """The lowest bits of a gap; if they are a byte, two casts are enough."""
+    if fraction == _BYTE:
+        return site.cast(site.cast(gap, np.uint8), np.uint32)
+    return site.emit("Sub", gap, site.emit("Mul", shift, site.number(1 << fraction, np.uint32)))
 
 
 @cache

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from onnx import helper
 
-from unisono.kernel.integer.network import BYTE_TOP, KEY_ZERO, Network, Patches, Rescale
+from unisono.kernel.integer.network import BYTE_TOP, KEY_ZERO, Int32s, Network, Patches, Rescale
+from unisono.kernel.integer.rows import first_only
 from unisono.models.emit import Emitter
 from unisono.models.integer.proving import Proof
-from unisono.models.integer.rows import first_only
+from unisono.models.integer.trios import trios
 
 Kind = type[np.signedinteger[Any]] | type[np.unsignedinteger[Any]]
 
@@ -26,6 +27,7 @@ class Site:
     proof:   of that network.
     emit:    writes nodes.
     given:   the input's name.
+    trios:   products that are made as one, by the place of their attention.
     """
 
     def __init__(self, network: Network, proof: Proof, emit: Emitter, given: str) -> None:
@@ -36,6 +38,8 @@ class Site:
         self._registers: list[dict[Kind, str]] = []
         self._firsts: dict[str, str] = {}
         self._first_only = first_only(network)
+        self.trios = trios(network, proof)
+        self._in_trios = {place for one in self.trios.values() for place in one.places}
         self._ones: dict[int, str] = {}
 
     @property
@@ -46,6 +50,14 @@ class Site:
     def write(self, name: str, kind: Kind) -> None:
         """The instruction's register is this value."""
         self._registers.append({kind: name})
+
+    def is_in_trio(self) -> bool:
+        """Whether the instruction is one of three products that are made as one."""
+        return self.place in self._in_trios
+
+    def leave_out(self) -> None:
+        """The instruction writes no register of its own."""
+        self._registers.append({})
 
     def read(self, place: int, kind: Kind = np.int32, *, whole: bool = False) -> str:
         """A register in some type; its first row, if the instruction makes no others.
@@ -77,7 +89,7 @@ class Site:
         """A constant."""
         return self.emit.constant(np.asarray(value, kind))
 
-    def row(self, values: npt.NDArray[np.signedinteger[Any]], kind: Kind = np.int32) -> str:
+    def row(self, values: npt.NDArray[Any], kind: Kind = np.int32) -> str:
         """One for each column; or one number, if all are the same."""
         array = values.astype(kind)
         return self.emit.constant(array[0] if (array == array[0]).all() else array)
@@ -109,19 +121,31 @@ class Site:
             self._ones[rows] = self.emit("Slice", column, *ends) if ends else column
         return self._ones[rows]
 
+    def split(self, name: str, parts: int, axis: int) -> list[str]:
+        """A value in equal parts."""
+        outputs = [f"{name}.{part}" for part in range(parts)]
+        self.emit.nodes.append(helper.make_node("Split", [name], outputs, axis=axis, num_outputs=parts))
+        return outputs
+
     def rescaled(self, name: str, rescale: Rescale, *, less: int = 0) -> str:
         """Requantisation; uint32.
 
         less: is taken off the answer, of which only the lowest 32 - shift bits are right then.
         """
-        emit, shift = self.emit, rescale.shift
-        if (rescale.multiplier != 1).any():
-            name = emit("Mul", name, self.row(rescale.multiplier))
-        offset = rescale.offset - (less << shift)
-        if offset.any():
-            name = emit("Add", name, self.row(offset))
-        low, high = -(less << shift), ((rescale.top + 1 - less) << shift) - 1
-        return self.shifted(emit("Clip", name, self.number(low), self.number(high)), shift)
+        shift = rescale.shift
+        moved = self.moved(name, rescale.multiplier, rescale.offset - (less << shift))
+        return self.cut(moved, -less, rescale.top - less, shift)
+
+    def moved(self, name: str, multiplier: Int32s, offset: Int32s) -> str:
+        """A value times a number for each column, and another added."""
+        if (multiplier != 1).any():
+            name = self.emit("Mul", name, self.row(multiplier))
+        return self.emit("Add", name, self.row(offset)) if offset.any() else name
+
+    def cut(self, name: str, low: int, high: int, shift: int) -> str:
+        """A value from `low` to `high` after a shift; uint32."""
+        ends = (self.number(low << shift), self.number(((high + 1) << shift) - 1))
+        return self.shifted(self.emit("Clip", name, *ends), shift)
 
     def write_rescaled(self, name: str, rescale: Rescale) -> None:
         """The instruction's register is this value in other units; from uint32, where what is below 0 is two's

@@ -45,7 +45,7 @@ def _after(
 ) -> _Ends | None:
     if node.op_type == "Clip":
         ends = [known.get(name) for name in node.input[1:]]
-        is_whole = kinds.get(node.input[0]) == "INT32" and len(ends) == 2
+        is_whole = kinds.get(node.input[0]) in ("INT32", "INT8") and len(ends) == 2
         return _Ends(*(int(one) for one in ends if one is not None)) if is_whole and None not in ends else None
     if not node.input:
         return None
