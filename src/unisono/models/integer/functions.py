@@ -9,9 +9,12 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 from unisono.kernel.integer.functions import Bytes, Function, Gelu, Polynomial
+from unisono.kernel.integer.network import Network
 from unisono.models.emit import Emitter, value
+from unisono.models.integer.proving import Proof
 from unisono.models.integer.site import Site
 from unisono.models.session import Runner
 from unisono.spec.errors import ModelError
@@ -87,10 +90,7 @@ def _check(function: Gelu | Polynomial) -> None:
         raise ModelError(f"{function}: {seen}; allowed: the same everywhere; use Table with these values")
 
 
-def _run(write: Callable[[Site], str], arguments: np.ndarray) -> Bytes:
-    from unisono.kernel.integer.network import Network
-    from unisono.models.integer.proving import Proof
-
+def _run(write: Callable[[Site], str], arguments: npt.NDArray[np.int64]) -> Bytes:
     emit = Emitter()
     emit.rename(write(Site(Network((), 0, 1.0), Proof(()), emit, "x")), "y")
     model = emit.model([value("x", np.int32, "N")], [value("y", np.uint8, "N")])

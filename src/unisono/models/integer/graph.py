@@ -21,6 +21,7 @@ from unisono.kernel.integer.network import (
     Requantise,
     Scores,
 )
+from unisono.kernel.integer.rows import read_by
 from unisono.models.canonical import canonical
 from unisono.models.emit import Emitter, value
 from unisono.models.integer.attention import attention
@@ -71,8 +72,12 @@ def lowered(network: Network, emit: Emitter, given: str) -> str:
 
 
 def _is_one_row(network: Network) -> bool:
-    """Whether tokens were made one."""
-    return any(isinstance(one, Pool) for one in network.instructions)
+    """Whether tokens were made one. What an instruction reads first says how many rows it writes."""
+    pooled: set[int] = set()
+    for place, one in enumerate(network.instructions):
+        if isinstance(one, Pool) or not pooled.isdisjoint(read_by(one)[:1]):
+            pooled.add(place)
+    return len(network.instructions) - 1 in pooled
 
 
 def _activation(site: Site, one: Activation) -> None:
