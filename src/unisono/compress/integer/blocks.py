@@ -53,10 +53,13 @@ def attention(site: Site, given: Value, target: Units) -> Value:
     key, value = floating.dense(keys, given.numbers), floating.dense(values, given.numbers)
     fraction, query_scale, key_scale = _score_scales(query, key, query.shape[1] // layer.heads)
     value_scale = np.abs(spans.of(value, KEY_TOP)).max(axis=0) / KEY_ZERO
-    sides = (
-        made.linear(f"{place} query", given, layer.query, Aim(_about(query_scale, QUERY_ZERO, BYTE_TOP), query)),
-        made.linear(f"{place} key", given, keys, Aim(_about(key_scale, KEY_ZERO, KEY_TOP), key)),
-        made.linear(f"{place} value", given, values, Aim(_about(value_scale, KEY_ZERO, KEY_TOP), value)),
+    sides = made.linears(
+        given,
+        {
+            f"{place} query": (layer.query, Aim(_about(query_scale, QUERY_ZERO, BYTE_TOP), query)),
+            f"{place} key": (keys, Aim(_about(key_scale, KEY_ZERO, KEY_TOP), key)),
+            f"{place} value": (values, Aim(_about(value_scale, KEY_ZERO, KEY_TOP), value)),
+        },
     )
     instruction = Attention(
         f"{place} attention",

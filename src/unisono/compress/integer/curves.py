@@ -27,7 +27,8 @@ ARGUMENT_TOP = 1023
 
 _MOST_STEPS = 900
 _OCTAVES = 10  # halvings after which 8 bits are 0
-_SHARE = 1 << 7  # what stands for 1 in a share of ShiftGELU
+_SHARE_BITS, _SHARE = 12, 1 << 11  # of a share of ShiftGELU, and what stands for 1 in it
+_GELU_OCTAVES = 14  # in which 32 bits hold the sum of both powers, so that the share does not saturate
 
 STEP_OF_SCORES = log(2)
 """A step of a score is this over 2**fraction."""
@@ -124,11 +125,15 @@ def _shifted_gelu(reach: float) -> Activated:
     """I-ViT's, of each number by itself: a row of that number and 0, so that it does not depend on its neighbours."""
     scale = reach / _MOST_STEPS
     zero = ARGUMENT_TOP - _MOST_STEPS
-    numbers = [shift.gelu([place - zero, 0], scale)[0] * scale / _SHARE for place in range(ARGUMENT_TOP + 1)]
-    least = min(numbers)
-    step = (max(numbers) - least) / BYTE_TOP
+    steps = [
+        shift.gelu([place - zero, 0], scale, bits=_SHARE_BITS, octaves=_GELU_OCTAVES)[0]
+        for place in range(ARGUMENT_TOP + 1)
+    ]
+    numbers = np.array(steps) * scale / _SHARE
+    least = float(numbers.min())
+    step = (float(numbers.max()) - least) / BYTE_TOP
     rest = round(-least / step)
-    values = np.clip(np.rint(np.array(numbers) / step) + rest, 0, BYTE_TOP)
+    values = np.clip(np.rint(numbers / step) + rest, 0, BYTE_TOP)
     return Activated(Table(values.astype(np.uint8)), (scale, zero, ARGUMENT_TOP), (step, rest, BYTE_TOP))
 
 

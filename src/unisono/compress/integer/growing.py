@@ -6,6 +6,7 @@ really be given, and its bias takes up what is left of the mean error (Nagel et 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import floor, log2, sqrt
 
@@ -14,7 +15,7 @@ import numpy as np
 from unisono.compress.integer.curves import Curves
 from unisono.compress.integer.encoder import Dense, Floats, Normal
 from unisono.compress.integer.matrices import Whole, carried_out
-from unisono.compress.integer.rounding import INT32_TOP, Inputs, cannot_scale, int32, rounded
+from unisono.compress.integer.rounding import INT32_TOP, Inputs, cannot_scale, int32, rounded, shift_of
 from unisono.compress.integer.scales import Spans, Units
 from unisono.kernel.integer.network import NORM_BITS, NORM_SHIFT, Instruction, Linear, Norm, Requantise, Rescale
 
@@ -101,9 +102,18 @@ class Growing:
 
     def linear(self, name: str, given: Value, dense: Dense, aim: Aim) -> Value:
         """A product."""
-        scaled = Dense(dense.weights * given.units.scale[:, np.newaxis], dense.bias)
-        made = Linear(name, given.place, *rounded(name, scaled, self.inputs(given), aim.units))
-        return self.add(self._corrected(made, aim), aim)
+        return self.linears(given, {name: (dense, aim)})[0]
+
+    def linears(self, given: Value, products: Mapping[str, tuple[Dense, Aim]]) -> list[Value]:
+        """Products of the same register with the same shift, so that a graph may make one of them."""
+        inputs = self.inputs(given)
+        scaled = {name: _scaled(dense, given.units) for name, (dense, _) in products.items()}
+        shift = min(shift_of(scaled[name], inputs, aim.units) for name, (_, aim) in products.items())
+        found = []
+        for name, (_, aim) in products.items():
+            made = Linear(name, given.place, *rounded(name, scaled[name], inputs, aim.units, shift=shift))
+            found.append(self.add(self._corrected(made, aim), aim))
+        return found
 
     def _corrected(self, made: Linear, aim: Aim) -> Linear:
         """Without what it is off in the mean, where it is not cut off."""
@@ -130,6 +140,11 @@ class Growing:
         offset = units.zero - factor * given.units.zero
         made = Requantise(name, given.place, rescale_of(name, factor, offset, tops=(given.units.top, units.top)))
         return self.add(made, Aim(units, given.numbers))
+
+
+def _scaled(dense: Dense, units: Units) -> Dense:
+    """A product of codes less their zeros."""
+    return Dense(dense.weights * units.scale[:, np.newaxis], dense.bias)
 
 
 def rescale_of(name: str, factor: Floats, offset: Floats, *, tops: tuple[int, int]) -> Rescale:

@@ -58,16 +58,16 @@ class Inputs:
         return found
 
 
-def rounded(name: str, dense: Dense, inputs: Inputs, units: Units) -> tuple[Int8s, Rescale]:
+def rounded(name: str, dense: Dense, inputs: Inputs, units: Units, *, shift: int) -> tuple[Int8s, Rescale]:
     """Weights as whole numbers, and the rescaling after them.
 
     name:  of the layer.
     dense: with the inputs' scales in its weights.
     units: of what comes out.
+    shift: as `shift_of` gives it, or less.
 
     Raises ModelError if no multiplier keeps the sums in int32.
     """
-    shift = _shift(dense, inputs, units)
     while shift >= 0:
         steps, multiplier = _steps(dense.weights, inputs, units, shift)
         whole = compensated(dense.weights, steps, inputs)
@@ -94,7 +94,7 @@ def int32(name: str, numbers: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
     return numbers.astype(np.int32)
 
 
-def _shift(dense: Dense, inputs: Inputs, units: Units) -> int:
+def shift_of(dense: Dense, inputs: Inputs, units: Units) -> int:
     """The most bits of a multiplier with which nothing leaves int32, by the weights as they are."""
     rows = np.maximum(inputs.top - inputs.zeros, inputs.zeros)[:, np.newaxis]
     reach = (np.abs(dense.weights) * rows).sum(axis=0) + np.abs(dense.bias) + np.abs(inputs.zeros @ dense.weights)
