@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,6 +82,7 @@ def node(op_type: str, given: str, out: str, **attributes: object) -> NodeProto:
     return helper.make_node(op_type, given.split(), out.split(), **attributes)  # type: ignore[arg-type]
 
 
+@cache
 def hostile_graphs() -> dict[str, Hostile]:
     """All of them."""
     found: dict[str, Hostile] = {}
@@ -285,7 +287,7 @@ def _structures() -> Made:
         "a value of 10 GB": (model([identity], given=[value("x", INT64, 1 << 31)], **rows), r"of shape \[2147483648\]"),
         "no graph": (ModelProto(ir_version=IR_VERSION, opset_import=OPSETS), "a well-formed ONNX model"),
         "a hundred thousand operators": (
-            model([node("Neg", "x", f"v{index}") for index in range(100_001)]),
+            model([NodeProto(op_type="Neg", input=["x"], output=[f"v{index}"]) for index in range(100_001)]),
             "100001 operators or more",
         ),
     }
