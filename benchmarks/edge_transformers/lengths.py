@@ -23,7 +23,7 @@ POSITIONS = 16384
 SOFTMAX = "softmax"
 KINDS = ("elu", "performer", "linformer", "local_global")
 _WORDS = 1000  # of the table; MiniLM's own has 30,522, which takes memory and no time
-_ROUNDS = 3
+_ROUNDS = 2
 _TOKENS = "tokens"
 _PEAK = "benchmarks.edge_transformers.peak"
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import mkdtemp
-
 import pytest
 
 from tests.compress.attention.nets import Tokens, tokenizer
@@ -27,9 +24,3 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Case:
     model = torch_model((Tokens(), tokenizer()), inputs, None)
     data = data_of(text_rows(), inputs, CLASSES)
     return case_of(folder, trained(Subject(torch=model), data, folder, epochs=8, rate=3e-3), data)
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Path:
-    """A folder of a stage."""
-    return Path(mkdtemp(dir=tmp_path))

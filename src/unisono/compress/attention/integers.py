@@ -59,7 +59,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class IntegerAttention:
-    """An attention layer in whole numbers. `integer_making` makes it of one in float.
+    """An attention layer in whole numbers. `integer_attention_of` makes it of one in float.
 
     query, key, value: of an event.
     out:               of the means, which are 2**MEAN_BITS times as large as values.
