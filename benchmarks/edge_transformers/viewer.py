@@ -11,7 +11,7 @@ from benchmarks.compress.bench import SETTINGS, Bench
 from benchmarks.compress.datasets.animals import SIDE
 from benchmarks.harness import say
 
-_EPOCHS, _RATE, _ROWS = 20, 1e-3, 64
+_EPOCHS, _RATE, _ROWS = 12, 1e-3, 64
 PREDICTOR = "animals"
 
 

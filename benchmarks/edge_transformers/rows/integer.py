@@ -29,7 +29,7 @@ from unisono.models.names import PREDICTION
 from unisono.models.session import Runner
 
 RECIPE: dict[str, Any] = {"name": "integer-only", "steps": [{"step": "integer"}], "runtime": "onnxruntime"}
-_TEXTS = 2000  # of the test part, that classifiers are compared by
+_TEXTS = 1000  # of the test part, that classifiers are compared by
 _LENGTHS, _TEXTS_OF_A_LENGTH = (4, 16, 64, 128), 30
 _PEERS = ("onnxruntime, dynamic int8", "NNCF on OpenVINO, int8")
 
