@@ -48,7 +48,7 @@ def under_uvicorn(application: Any, *, prefix: str = "") -> Iterator[str]:
     """
     with listen("127.0.0.1", 0) as listening:
         config = uvicorn.Config(application, lifespan="on", ws="none", log_level="error", root_path=prefix)
-        config.server_header, config.timeout_graceful_shutdown = False, 1
+        config.server_header, config.timeout_graceful_shutdown = False, 0  # a declared gap leaves requests behind
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
