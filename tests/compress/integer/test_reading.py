@@ -57,6 +57,7 @@ def test_pixels_beyond_0_to_1_are_refused() -> None:
         (lambda: module_of(models.bert(is_decoder=True)), "a decoder"),
         (lambda: _with_other_attention(), "attention of the kind Local; allowed: BertSelfAttention"),
         (lambda: _with_low_rank(), "a layer Sequential where a product belongs"),
+        (lambda: _with_thin_words(), "a table of words or positions Sequential; allowed: Embedding"),
         (lambda: _with_nothing_known(), "integer: RobertaModel; allowed: BertForSequenceClassification"),
         (lambda: nn.Linear(3, 2), "integer: Linear; allowed: BertForSequenceClassification"),
         (lambda: _with_more_around(), "has after.weight, after.bias around its BertModel"),
@@ -81,6 +82,12 @@ def _with_other_attention() -> Any:
 def _with_low_rank() -> Any:
     module = module_of(models.bert())
     module.model.encoder.layer[0].output.dense = nn.Sequential(nn.Linear(48, 4), nn.Linear(4, models.WIDTH))
+    return module
+
+
+def _with_thin_words() -> Any:
+    module = module_of(models.bert())
+    module.model.embeddings.word_embeddings = nn.Sequential(nn.Embedding(40, 4), nn.Linear(4, models.WIDTH))
     return module
 
 

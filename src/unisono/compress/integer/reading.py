@@ -70,8 +70,8 @@ def _bert(model: Any, pool: Any, head: Head | None) -> Encoder:
     if kind != "absolute":
         raise _refused(f"position_embedding_type {quoted(kind)}", "absolute", "take a model with a table of positions")
     table = model.embeddings
-    positions = _floats(table.position_embeddings.weight) + _floats(table.token_type_embeddings.weight)[0]
-    stem = Words(_floats(table.word_embeddings.weight), positions, _normal(table.LayerNorm))
+    positions = _rows(table.position_embeddings) + _rows(table.token_type_embeddings)[0]
+    stem = Words(_rows(table.word_embeddings), positions, _normal(table.LayerNorm))
     return Encoder(stem, tuple(map(_bert_layer, model.encoder.layer)), "after", None, pool, head)
 
 
@@ -104,8 +104,8 @@ def _distil_embedding(model: Any) -> Encoder:
 
 def _distil(model: Any, pool: Any, head: Head | None) -> Encoder:
     table = model.embeddings
-    positions = _floats(table.position_embeddings.weight)
-    stem = Words(_floats(table.word_embeddings.weight), positions, _normal(table.LayerNorm))
+    positions = _rows(table.position_embeddings)
+    stem = Words(_rows(table.word_embeddings), positions, _normal(table.LayerNorm))
     return Encoder(stem, tuple(map(_distil_layer, model.transformer.layer)), "after", None, pool, head)
 
 
@@ -183,6 +183,16 @@ def _dense(layer: nn.Module) -> Dense:
     weights = _floats(layer.weight).T
     bias: Any = layer.bias
     return Dense(weights, np.zeros(weights.shape[1]) if bias is None else _floats(bias))
+
+
+def _rows(table: nn.Module) -> Floats:
+    if not isinstance(table, nn.Embedding):
+        raise _refused(
+            f"a table of words or positions {type(table).__name__}",
+            "Embedding",
+            "put the step before what replaces tables, and leave steps such as low_rank_embedding out",
+        )
+    return _floats(table.weight)
 
 
 def _normal(layer: nn.Module) -> Normal:
