@@ -22,6 +22,8 @@ from unisono.models.session import Runner
 from unisono.spec.errors import ModelError
 from unisono.spec.types import String
 
+pytestmark = pytest.mark.slow  # transformers is imported
+
 FRONT = Front("text", {"text": String}, {})
 IDS = np.array([[1, 30, 12, 8, 2], [0, 39, 39, 2, 17]])
 

@@ -17,6 +17,8 @@ from unisono.compress.integer.reading import read
 from unisono.models.importers.huggingface_modules import module_of
 from unisono.spec.errors import InputError, ModelError
 
+pytestmark = pytest.mark.slow  # transformers is imported
+
 IDS = [[1, 5, 9, 2], [7], [3] * 20, [39, 0, 17, 8, 8, 1, 30]]
 
 

@@ -29,6 +29,9 @@ from unisono.spec.errors import DefinitionError, InputError, ModelError
 from unisono.spec.types import DType, Tensor
 
 
+pytestmark = pytest.mark.slow  # transformers is imported
+
+
 @pytest.fixture(scope="module")
 def whole(texts: Case) -> Subject:
     """The reader of the session in whole numbers."""
