@@ -28,7 +28,6 @@ from unisono.models.verifying.operators import unsure_operators
 from unisono.spec.errors import DefinitionError, InputError, ModelError
 from unisono.spec.types import DType, Tensor
 
-
 pytestmark = pytest.mark.slow  # transformers is imported
 
 
