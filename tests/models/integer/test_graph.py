@@ -25,7 +25,7 @@ SETTINGS = (Setting("none"), Setting("extended"), Setting("all"), Setting("all",
 
 
 @given(networks())
-@settings(max_examples=25)
+@settings(max_examples=20)
 def test_a_graph_gives_the_bits_of_the_reference(asked: Asked) -> None:
     runner = Runner(integer_graph(asked.network))
     for row in asked.rows:
