@@ -164,6 +164,8 @@ def layer_norm(row: Sequence[int], biases: Sequence[int], shift: int = 0) -> lis
 
     biases: floor(beta / gamma / norm_scale), one a column.
     shift:  bits that are dropped before squares are added, so that the sum stays under 2**32.
+
+    Raises ZeroDivisionError for a row that does not vary.
     """
     mean = rounded(sum(row), len(row))
     centred = [number - mean for number in row]

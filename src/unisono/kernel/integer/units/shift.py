@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from unisono.kernel.integer.units import ibert
 
 SOFTMAX_OCTAVES = 15
-"""Halvings after which an exponential of a softmax stays where it is, as published; it "varies depending on models"."""
+"""Halvings after which an exponential of a softmax stays where it is; its authors choose it by the model."""
 
 GELU_OCTAVES = 23
 """The same in a GELU. An exponential of 0 is 2**octaves / scale: shares are wrong where it comes near 2**31."""
