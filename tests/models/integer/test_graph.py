@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.kernel.integer.networks import Asked, Kind, grown, networks
-from unisono.kernel.integer.network import Embedding, Network, Pool
+from unisono.kernel.integer.network import Embedding, Network, Norm, Pool, Rescale
 from unisono.kernel.integer.reference import answer
 from unisono.models.emit import Emitter, value
 from unisono.models.integer.floats import float_operators
@@ -87,6 +87,16 @@ def test_a_row_without_tokens_has_no_mean_and_no_first() -> None:
         runner = Runner(integer_graph(_pooled(grown(seed).network, kind)))
         with pytest.raises(InputError):
             said(runner, [[]])
+
+
+def test_what_the_proof_shows_to_fit_is_not_clipped() -> None:
+    words = Embedding("words", np.array([[3, 1, 9]], np.int8), np.array([7], np.int32), np.zeros((2, 3), np.int32))
+    for top, clips in ((2**16, 0), (2**15, 1)):
+        rescale = Rescale(np.full(3, 4, np.int32), np.full(3, 1, np.int32), 2, top)
+        network = Network((words, Norm("norm", 0, 1, rescale)), 0, 1.0)
+        graph = integer_graph(network)
+        assert sum(node.op_type == "Clip" for node in onnx.load_model_from_string(graph).graph.node) == clips
+        assert np.array_equal(said(Runner(graph), [[0, 0]])[0], less_zero(network, [0, 0]))
 
 
 @pytest.mark.parametrize("bound", [3, 2**20, 2**38 + 5, 2**62 - 1])

@@ -149,14 +149,17 @@ class Site:
 
     def write_rescaled(self, name: str, rescale: Rescale) -> None:
         """The instruction's register is this value in other units; from uint32, where what is below 0 is two's
-        complement, and with 2**31 added until it is clipped. That is gone with the upper bits of a register of 8."""
-        emit, shift, half = self.emit, rescale.shift, 1 << 31
+        complement. It is only clipped if the proof has numbers that are."""
+        emit, shift = self.emit, rescale.shift
+        moved, end = self.proof.bound(self.place, "plus offset"), ((rescale.top + 1) << shift) - 1
+        half = 0 if moved.low >= 0 and moved.high <= end else 1 << 31  # is on top while it is clipped
         if (rescale.multiplier != 1).any():
             name = emit("Mul", name, self.row(rescale.multiplier, np.uint32))
         name = emit("Add", name, self.row(rescale.offset + np.int64(half), np.uint32))
-        ends = (self.number(half, np.uint32), self.number(half + ((rescale.top + 1) << shift) - 1, np.uint32))
-        name = emit("BitShift", emit("Clip", name, *ends), self.number(shift, np.uint32), direction="RIGHT")
+        if half:
+            name = emit("Clip", name, self.number(half, np.uint32), self.number(half + end, np.uint32))
+        name = emit("BitShift", name, self.number(shift, np.uint32), direction="RIGHT")
         if rescale.top <= BYTE_TOP and shift <= _MOST_SHIFT:
             self.write(self.cast(name, np.uint8), np.uint8)
         else:
-            self.write(emit("Sub", name, self.number(half >> shift, np.uint32)), np.uint32)
+            self.write(emit("Sub", name, self.number(half >> shift, np.uint32)) if half else name, np.uint32)
