@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 
 from tests.compress.conftest import Case, case_of, data_of, image_rows
 from tests.compress.integer import models
-from unisono.compress.integer import floating
+from unisono.compress.integer import converting, floating
 from unisono.compress.integer.building import built
 from unisono.compress.integer.converting import error_of, rows_of
 from unisono.compress.integer.reading import read
@@ -86,6 +87,25 @@ def test_the_notes_say_how_far_each_layer_is_off(whole: Subject) -> None:
 
 def test_the_same_seed_gives_the_same_graph(texts: Case, whole: Subject) -> None:
     again = texts.applied(Integer(rows=64))
+    assert again.imported().graph == whole.imported().graph
+
+
+def test_a_run_that_was_cut_goes_on_where_it_was(
+    texts: Case, whole: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, begun = replace(texts.context, stage=tmp_path), []
+
+    def cut(*arguments: Any, **settings: Any) -> Any:
+        begun.append(settings["how"].spans.calibration)
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        return built(*arguments, **settings)
+
+    monkeypatch.setattr(converting, "built", cut)
+    with pytest.raises(KeyboardInterrupt):
+        Integer(rows=64).apply(texts.subject, context)
+    again = Integer(rows=64).apply(texts.subject, context)
+    assert begun == ["minmax", "percentile", "percentile", "mse"]
     assert again.imported().graph == whole.imported().graph
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import pickle
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -142,14 +144,25 @@ def _best(
     made: dict[Calibration, Built] = {}
     errors: dict[Calibration, float] = {}
     for one in tried:
-        made[one] = built(
+        make = partial(
+            built,
             encoder,
             rows,
             how=How(_CURVES[step.mode], Spans(one, step.percentile)),
             progress=partial(context.progress, f"calibrating by {one}"),
         )
+        made[one] = _kept(context.stage / f"{one}.pickle", make)
         errors[one] = error_of(made[one], validation, wanted)
     return made, errors
+
+
+def _kept(path: Path, make: Callable[[], Built]) -> Built:
+    """What a run that was cut has made already, or what is made now."""
+    if not path.exists():
+        path.with_suffix(".part").write_bytes(pickle.dumps(make()))
+        path.with_suffix(".part").replace(path)
+    found: Built = pickle.loads(path.read_bytes())
+    return found
 
 
 def error_of(found: Built, rows: Rows, wanted: Floats) -> float:
