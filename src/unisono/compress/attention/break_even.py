@@ -20,7 +20,7 @@ from unisono.spec.errors import ModelError
 _SHORTEST, LONGEST = 16, 4096
 """Tokens that are tried, doubling. Softmax attention of more needs gigabytes."""
 
-_ROUNDS = 5
+_ROUNDS, _TRIES = 7, 4
 _ROUND_S = 0.003  # long enough for the clock, short enough to fit between two interruptions
 _CERTAIN = 1.25
 """Times as quick, beyond the data's lengths, after which no longer ones are tried."""
@@ -132,12 +132,18 @@ class _Runner:
 
 def _interleaved(calls: Sequence[Callable[[], object]]) -> list[float]:
     """Milliseconds of each: the quickest round of some, in turns, so that what disturbs disturbs both."""
-    counts = [max(1, round(_ROUND_S / max(_round(one, 1), 1e-9))) for one in calls]
+    counts = [_count(one) for one in calls]
     best = [float("inf")] * len(calls)
     for _ in range(_ROUNDS):
         for place, (call, count) in enumerate(zip(calls, counts, strict=True)):
             best[place] = min(best[place], _round(call, count) / count * 1e3)
     return best
+
+
+def _count(call: Callable[[], object]) -> int:
+    """Calls that fill a round, by the quickest of some: the first of a length is slow, and any may be interrupted."""
+    once = min(_round(call, 1) for _ in range(_TRIES))
+    return max(1, round(_ROUND_S / max(once, 1e-9)))
 
 
 def _round(call: Callable[[], object], count: int) -> float:
