@@ -54,7 +54,7 @@ class Spans:
 
     calibration: "minmax": all of them; "percentile": without a share at both ends; "mse": with the least squared error
                  after rounding.
-    percentile:  of the absolute distances from the middle.
+    percentile:  of the numbers are kept, in the middle.
     """
 
     calibration: Calibration = "minmax"
@@ -63,9 +63,10 @@ class Spans:
     def of(self, numbers: Floats, levels: int) -> tuple[Floats, Floats]:
         """Least and largest number of each column. levels: steps between them."""
         low, high = numbers.min(axis=0), numbers.max(axis=0)
-        middle, half = (low + high) / 2, (high - low) / 2
         if self.calibration == "percentile":
-            half = np.percentile(np.abs(numbers - middle), self.percentile, axis=0)
+            left_out = (100 - self.percentile) / 2
+            low, high = np.percentile(numbers, (left_out, 100 - left_out), axis=0)
+        middle, half = (low + high) / 2, (high - low) / 2
         if self.calibration == "mse":
             half = _least_error(numbers - middle, np.maximum(half, _LEAST), levels)
         half = at_least_a_share(half)

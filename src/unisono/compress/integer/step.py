@@ -22,7 +22,7 @@ class Integer(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
     calibration: the range that is kept of what rows of the training part show: "minmax": all of it; "percentile";
                  "mse": the one with the least squared error; "best": each is tried, and the one whose scores are
                  nearest to the floats' on rows of the validation part is taken.
-    percentile:  of the absolute values, for the calibration by percentile.
+    percentile:  of a column's numbers are kept, in the middle, for the calibration by percentile.
     rows:        of the training part to see ranges in, and of the validation part to choose by.
     """
 
