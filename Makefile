@@ -8,6 +8,8 @@ PYTEST := $(BIN)/python -m pytest -q
 # A worker a core, at most four: each may have torch in memory. A file's tests stay in one of them.
 WORKERS := -n auto --maxprocesses 4 --dist loadfile
 CODE := src tests benchmarks examples hatch_build.py
+# Tests start Python hundreds of times, and each worker reads all of them: bytecode is kept, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
 KERNEL := src/unisono/kernel/lib/unisono_kernel.json
 KERNEL_SOURCES := $(wildcard src/unisono/kernel/*.py src/unisono/kernel/build/*.py src/unisono/kernel/integer/*.py)
 WHEEL_TARGETS := x86_64-linux aarch64-linux aarch64-macos x86_64-macos x86_64-windows
