@@ -88,8 +88,8 @@ def row_of(sizes: Measured, text: ReportJson, nested: ReportJson, events: Mappin
         ),
         tables=(_speed_table(sizes), _memory_table(sizes), _accuracy_table({"sentences": text, "ListOps": nested})),
         notes=(
-            "Times are of the processor, one thread, one text, in sessions that keep memory for the next text, which is "
-            "what softmax is quickest in; as unisono opens them, they give it back. Memory is what a process has while "
+            "Times are of the processor, one thread, one text, in sessions that keep memory for the next text, which "
+            "softmax is quickest in; as unisono opens them, they give it back. Memory is what a process has while "
             "it reads one, and gives back.",
             f"Sentences: {text.rows:,} to judge by. ListOps of Long Range Arena, {RULES.shortest} to {RULES.longest} "
             f"tokens, at most {RULES.max_depth} deep: {nested.rows:,} to judge by. {_SEQUENCES:,} sequences in whole "
