@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,17 @@ def test_a_project_that_is_wrong_says_where(tmp_path: Path, name: str) -> None:
     with pytest.raises(kind) as caught:
         un.load(tmp_path / "p")
     assert message in str(caught.value)
+
+
+def test_definitions_that_changed_within_a_second_are_read_again(tmp_path: Path) -> None:
+    make_project(tmp_path / "p", events=5, requests=3)
+    file = tmp_path / "p" / "definitions.py"
+    before = file.stat()
+    windows = un.load(tmp_path / "p").definitions.views["by_user"].windows
+    file.write_text(file.read_text().replace('"1h"', '"2h"'))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    changed = un.load(tmp_path / "p").definitions.views["by_user"].windows
+    assert windows != changed
 
 
 def test_what_is_missing_is_said_with_the_next_step(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -34,14 +35,15 @@ def load_definitions(path: Path) -> Definitions:
 
 
 def _run(path: Path) -> ModuleType:
+    """Without bytecode of before, which Python takes for new if a changed file has the size and second of before."""
     name = f"_unisono_{sha256(str(path).encode()).hexdigest()[:12]}"
     spec = spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    if spec is None or not isinstance(spec.loader, SourceFileLoader):
         raise DefinitionError(f"{path}: not a Python module; allowed: a .py file; correct `definitions`")
     module = module_from_spec(spec)
     try:
         with _importable(path.parent):
-            spec.loader.exec_module(module)
+            exec(spec.loader.source_to_code(path.read_bytes(), str(path)), vars(module))
     except UnisonoError:
         raise
     except Exception as error:
