@@ -168,8 +168,10 @@ def draw(sizes: Measured, path: Path) -> None:
             left.loglog([*times], [*times.values()], marker="o", label=kind)
         for kind, peaks in sizes.peak_bytes.items():
             right.loglog([*peaks], [peak / 1e6 for peak in peaks.values()], marker="o", label=kind)
-        for axes, title in ((left, "milliseconds a text"), (right, "peak memory, MB")):
+        for axes, title, lengths in ((left, "milliseconds a text", _TIMED), (right, "peak memory, MB", _WEIGHED)):
             axes.set(title=title, xlabel="tokens")
+            axes.set_xticks(lengths, [f"{one:,}" for one in lengths])
+            axes.xaxis.minorticks_off()
             axes.grid(visible=True, which="both", alpha=0.3)
         left.legend()
 
