@@ -35,8 +35,8 @@ def run(bench: Bench) -> Row:
         notes=(
             f"Judged by {whole.rows:,} sentences. Sizes are of the artifact with its tokenizer; of a peer of its files "
             "and the same tokenizer. A row's time is the processor's, with the tokenizer's in it, by one thread.",
-            "onnxruntime's static quantisation is of products alone and without its pre-processing, so the table of words "
-            "stays in floats there.",
+            "onnxruntime's static quantisation is of products alone and without its pre-processing, so the table of "
+            "words stays in floats there.",
         ),
     )
 
