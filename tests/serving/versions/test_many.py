@@ -27,7 +27,7 @@ def run(served: Path, budget: str, calls: int) -> dict[str, int]:
 @pytest.mark.slow
 def test_thirty_models_with_room_for_a_few(tmp_path: Path) -> None:
     write(prepared(tmp_path, 30, models=2, trees=100), tmp_path / "models.json")
-    seen = run(tmp_path / "models.json", f"+{20 * MB}", 300)
+    seen = run(tmp_path / "models.json", f"+{10 * MB}", 300)
     assert (seen["right"], seen["failed"]) == (300, 0)
     assert seen["most"] <= seen["budget"]
     assert 3 <= seen["loaded"] < 30
