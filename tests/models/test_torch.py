@@ -154,6 +154,21 @@ def test_the_same_module_is_the_same_bytes_without_any_place_in_them() -> None:
     assert __file__.encode() not in graph.onnx and b"test_torch" not in graph.onnx
 
 
+@pytest.mark.parametrize("size", [(64, 64), (10, 33), (28, 56), (3, 200), (28, 28)], ids=str)
+def test_an_image_of_another_size_has_the_pixels_that_torch_takes(size: tuple[int, int]) -> None:
+    """onnxruntime's own factor is rounded, and puts pixel 16 of 64 on pixel 6 of 28."""
+
+    class Resized(nn.Module):
+        def forward(self, image: Any) -> Any:
+            return {"resized": nn.functional.interpolate(image[:, None], size=size, mode="nearest")}
+
+    images = np.arange(28 * 28 * 3, dtype=np.float32).reshape(3, 28, 28)
+    graph, _ = graph_of(Resized(), {"image": un.Tensor("Float32", (28, 28))})
+    wanted = Resized()(torch.from_numpy(images))["resized"].numpy()
+    found = says(graph, pl.DataFrame({"image": images}))["resized"]
+    assert same_bits(found, wanted)
+
+
 def test_a_module_in_float64_computes_in_float64() -> None:
     graph, given = graph_of(Layers(3, 1).double(), NUMBERS, columns=[*NUMBERS])
     assert np.allclose(says(graph)["prediction"], given.answer(ROWS)["prediction"], rtol=1e-13)

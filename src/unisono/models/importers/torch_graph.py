@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from unisono.models.canonical import canonical
 from unisono.models.emit import OPSET
 from unisono.models.importers.base import Answers, Task, class_array, labelled
+from unisono.models.importers.torch_resize import with_exact_pixels
 from unisono.models.names import PREDICTION, PROBABILITIES, PROBABILITY
 from unisono.spec.errors import ModelError
 from unisono.spec.wording import is_name, listing, one_line, quoted
@@ -231,8 +232,7 @@ def _exported(module: Any, inputs: Sequence[Input], examples: Sequence[Any]) -> 
                 f"model: torch cannot export {type(module).__name__}: {_reason(error)}; allowed: a module whose steps "
                 f"do not depend on the values that it is given; {_STEP}"
             ) from error
-    model: onnx.ModelProto = program.model_proto
-    return model
+    return with_exact_pixels(program.model_proto)
 
 
 def _as_tuple(module: Any) -> Any:
