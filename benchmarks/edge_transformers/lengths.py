@@ -1,4 +1,4 @@
-"""An encoder as wide and as deep as MiniLM-L6 with every kind of attention: how long a text takes, and how much memory.
+"""An encoder with every kind of attention: how long a text takes, and how much memory.
 
 Weights are drawn, since neither depends on them. Softmax attention is measured without the mask that transformers adds
 to graphs, which hides nothing here and takes time.
@@ -21,15 +21,23 @@ from unisono.models.session import Runner, Setting
 
 POSITIONS = 16384
 SOFTMAX = "softmax"
-SOFTMAX_AS_SERVED = "softmax, memory given back"
-"""In a session as unisono opens them: each operator's hundreds of megabytes come from the system again."""
-
-_BEST = Setting("all", keeps_memory=True)
+_SETTING = Setting("all")
 KINDS = ("elu", "performer", "linformer", "local_global")
 _WORDS = 1000  # of the table; MiniLM's own has 30,522, which takes memory and no time
 _ROUNDS = 2
 _TOKENS = "tokens"
 _PEAK = "benchmarks.edge_transformers.peak"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Of an encoder: numbers of a token, layers, heads, and numbers between the two products of a layer."""
+
+    name: str
+    width: int
+    layers: int
+    heads: int
+    inner: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +62,26 @@ class Measured:
         return float(np.log((known[end] - base) / (known[start] - base)) / np.log(end / start))
 
 
-def measure(folder: Path, timed: Sequence[int], weighed: Sequence[int], most_softmax: int) -> Measured:
+def measure(folder: Path, shape: Shape, timed: Sequence[int], weighed: Sequence[int], most_softmax: int) -> Measured:
     """All kinds; the memory of softmax attention up to a length that fits.
 
     folder: keeps the graphs, whose making takes longest.
     """
-    graphs = {kind: _graph(folder, kind) for kind in (SOFTMAX, *KINDS)}
-    runners = {kind: Runner(path.read_bytes(), _BEST) for kind, path in graphs.items()}
-    times = _timed({**runners, SOFTMAX_AS_SERVED: Runner(graphs[SOFTMAX].read_bytes())}, timed)
+    graphs = {kind: _graph(folder, shape, kind) for kind in (SOFTMAX, *KINDS)}
+    times = _timed(shape, {kind: Runner(path.read_bytes(), _SETTING) for kind, path in graphs.items()}, timed)
     peaks: dict[str, dict[int, int]] = {}
     for kind in (SOFTMAX, "elu"):
         lengths = [one for one in weighed if kind != SOFTMAX or one <= most_softmax]
-        say(f"  memory of {kind}: {', '.join(map(str, lengths))} tokens")
+        say(f"  memory of {shape.name}, {kind}: {', '.join(map(str, lengths))} tokens")
         peaks[kind] = {tokens: _peak(graphs[kind], tokens) for tokens in lengths}
     return Measured(times, peaks)
 
 
-def _timed(runners: Mapping[str, Runner], lengths: Sequence[int]) -> dict[str, dict[int, float]]:
+def _timed(shape: Shape, runners: Mapping[str, Runner], lengths: Sequence[int]) -> dict[str, dict[int, float]]:
     """In turns, so that what disturbs disturbs all."""
     found: dict[str, dict[int, float]] = {kind: {} for kind in runners}
     for tokens in lengths:
-        say(f"  timing {tokens} tokens")
+        say(f"  timing {shape.name}, {tokens} tokens")
         for _ in range(_ROUNDS):
             for kind, run in runners.items():
                 start = process_time()
@@ -94,15 +101,15 @@ def _peak(graph: Path, tokens: int) -> int:
     )
 
 
-def _graph(folder: Path, kind: str) -> Path:
-    path = folder / f"encoder-{kind}.onnx"
+def _graph(folder: Path, shape: Shape, kind: str) -> Path:
+    path = folder / f"{shape.name}-{kind}.onnx"
     if not path.exists():
-        say(f"  making the encoder with {kind}")
-        path.write_bytes(_made(kind))
+        say(f"  making {shape.name} with {kind}")
+        path.write_bytes(_made(shape, kind))
     return path
 
 
-def _made(kind: str) -> bytes:
+def _made(shape: Shape, kind: str) -> bytes:
     import torch
     from transformers import BertConfig, BertModel
 
@@ -116,10 +123,10 @@ def _made(kind: str) -> bytes:
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=_WORDS,
-        hidden_size=384,
-        num_hidden_layers=6,
-        num_attention_heads=12,
-        intermediate_size=1536,
+        hidden_size=shape.width,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        intermediate_size=shape.inner,
         max_position_embeddings=POSITIONS,
     )
     model: Any = BertModel(config)

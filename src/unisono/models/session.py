@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from unisono.models.arena import share, shrinking
 from unisono.models.front import MATRIX, Filling, Front, front_of
 from unisono.models.names import FEATURES, REQUEST, is_null_name, is_tokens_name
 from unisono.spec.errors import InputError, ModelError
@@ -52,13 +53,10 @@ class Setting:
 
     optimisation: what it may rewrite; more is fused at each level.
     threads:      of one operator.
-    keeps_memory: whether what the largest batch took is kept for the next, and never given back: no quicker for a row's
-                  tensors, up to three times as quick for those of hundreds of megabytes.
     """
 
     optimisation: Literal["none", "basic", "extended", "all"]
     threads: int = 1
-    keeps_memory: bool = False
 
 
 OURS = Setting(OPTIMISATION)
@@ -75,7 +73,7 @@ def open_native(graph: bytes, setting: Setting = OURS) -> Any:
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = _LEVELS[setting.optimisation]
     options.enable_mem_pattern = False  # keeps a plan for every batch size it ever saw; costs nothing
-    options.enable_cpu_mem_arena = setting.keeps_memory
+    share(options)
     options.log_severity_level = _FATAL_ONLY
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.load_model_format", "ONNX")  # not what its first bytes look like
@@ -107,7 +105,7 @@ class Runner:
         # The public `run` checks names again, for 2 of the 12 us of a call with one row.
         inner = getattr(self._native, "_sess", None)
         self._call = self._native.run if inner is None else inner.run
-        self._options: Any = onnxruntime.RunOptions()
+        self._options: Any = shrinking()
 
     def __call__(self, feeds: Mapping[str, Tensor]) -> list[Tensor]:
         """The outputs, in order. Raises InputError if an array does not fit, ModelError if it was stopped."""
@@ -122,7 +120,7 @@ class Runner:
 
     def stop(self) -> None:
         """Let what runs now end soon, with an error; not what is run later. On any thread."""
-        running, self._options = self._options, onnxruntime.RunOptions()
+        running, self._options = self._options, shrinking()
         running.terminate = True
 
 
