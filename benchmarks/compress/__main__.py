@@ -26,6 +26,7 @@ ROWS = (
     "all_in_one",
     "tabular",
     "search",
+    "search_minilm",
 )
 
 
