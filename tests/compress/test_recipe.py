@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from unisono.compress.modules.recover import Recover
 from unisono.compress.recipe import read_recipe, recipe_of
+from unisono.compress.steps import step_names, step_of
+from unisono.compress.steps.training import TrainingStep
 from unisono.spec.errors import DefinitionError
 
 TEXT = """
@@ -62,6 +65,18 @@ def test_a_wrong_recipe_is_refused_with_the_reason(document: dict[str, Any], sai
         recipe_of(document)
     assert said in str(refused.value)
     assert "allowed" in str(refused.value)
+
+
+TRAINS = [name for name in step_names() if issubclass(step_of(name), TrainingStep)]
+
+
+@pytest.mark.parametrize("step", TRAINS)
+@pytest.mark.parametrize(
+    "wrong", [{"epochs": -1}, {"batch_rows": 0}, {"learning_rate": 0.0}, {"temperature": -1.0}, {"rows": 0}], ids=str
+)
+def test_numbers_that_train_nothing_are_refused_by_every_step_that_trains(step: str, wrong: dict[str, Any]) -> None:
+    with pytest.raises(DefinitionError, match=re.escape("{} {:g}".format(*next(iter(wrong.items()))))):
+        recipe_of({"steps": [{"step": step, **wrong}]})
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

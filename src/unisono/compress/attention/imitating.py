@@ -33,7 +33,7 @@ def layers_taught(
     pupils = model.with_module(_Pupils(deepcopy(model.module), mixings))
     lesson = _lesson(model, step, context)
     hooks = Hooks(extra_loss=_distance)
-    settings = _training(step, step.layer_epochs)
+    settings = Training.of(step, epochs=step.layer_epochs)
     alone = Lesson(frame=lesson.frame, targets=None)
     learnt: Any = train(pupils, alone, context, settings, hooks=hooks, what="learning layer by layer")
     return dict(zip(mixings, learnt.module.mixings, strict=True))
@@ -49,7 +49,7 @@ def taught_together(original: TorchModel, made: TorchModel, step: LinearAttentio
         hints = Hints(original.module, range(len(blocks)), step.hidden, attention=0.0, precision=step.precision)
         hooks = Hooks(watching=hints.watching, extra_loss=hints)
     lesson = _lesson(original, step, context)
-    return train(made, lesson, context, _training(step, step.epochs), hooks=hooks, what="learning together")
+    return train(made, lesson, context, Training.of(step), hooks=hooks, what="learning together")
 
 
 def _lesson(model: TorchModel, step: LinearAttention, context: Context) -> Lesson:
@@ -57,16 +57,6 @@ def _lesson(model: TorchModel, step: LinearAttention, context: Context) -> Lesso
     rows = rows_of(context, model.columns)
     chosen = sampled(rows.frame.height, step.rows, context.seed)
     return Lesson(frame=rows.frame[chosen], targets=None, taught=rows.taught[chosen])
-
-
-def _training(step: LinearAttention, epochs: int) -> Training:
-    return Training(
-        epochs=epochs,
-        batch_rows=step.batch_rows,
-        learning_rate=step.learning_rate,
-        temperature=step.temperature,
-        precision=step.precision,
-    )
 
 
 def _distance(pupils: nn.Module, batch: Batch, scores: torch.Tensor) -> torch.Tensor:

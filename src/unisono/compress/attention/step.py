@@ -7,11 +7,12 @@ from typing import ClassVar, Literal
 
 from unisono.compress.context import Context
 from unisono.compress.kinds import Kind
-from unisono.compress.steps.base import Stage, Step, Use
+from unisono.compress.steps.base import Stage
+from unisono.compress.steps.training import TrainingStep
 from unisono.compress.subject import Subject
 
 
-class LinearAttention(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LinearAttention(TrainingStep, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Replaces attention; each layer first learns to answer as its own did, then all learn together. No labels are used
     but those of the validation rows, to choose the epoch.
 
@@ -37,7 +38,7 @@ class LinearAttention(Step, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     NAME: ClassVar[str] = "linear_attention"
     TAKES: ClassVar[tuple[Kind, ...]] = ("torch",)
     STAGE: ClassVar[Stage] = "structure"
-    USES: ClassVar[Use] = "training"
+    LEAST_EPOCHS: ClassVar[int] = 0
 
     kind: Literal["elu", "performer", "linformer", "local_global"] = "elu"
     causal: bool = False
@@ -52,14 +53,11 @@ class LinearAttention(Step, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     layer_epochs: int = 1
     epochs: int = 2
     hidden: float = 1.0
-    batch_rows: int = 32
     learning_rate: float = 1e-4
-    temperature: float = 2.0
-    precision: Literal["float32", "bfloat16"] = "float32"
-    rows: int | None = None
 
     def faults(self) -> Iterator[tuple[str, str, str]]:
-        """Of settings that do not go together, and of numbers out of range."""
+        """Those of a training, of settings that do not go together, and of numbers out of range."""
+        yield from super().faults()
         if self.causal and self.kind == "linformer":
             yield "a causal linformer", "elu, performer, local_global", "its mixes see what comes; choose another kind"
         counts = {"features": self.features, "slots": self.slots, "positions": self.positions, "window": self.window}
@@ -68,12 +66,8 @@ class LinearAttention(Step, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 yield f"{name} {count}", "1 or more", "correct it"
         if not 0 <= self.global_tokens <= self.window:
             yield f"global_tokens {self.global_tokens}", f"0 to {self.window}, the window", "correct it"
-        if self.layer_epochs < 0 or self.epochs < 0 or self.batch_rows < 1 or self.learning_rate <= 0:
-            seen = f"layer_epochs {self.layer_epochs}, epochs {self.epochs}, batch_rows {self.batch_rows}"
-            yield f"{seen}, learning_rate {self.learning_rate:g}", "0, 0, 1 or more, and above 0", "correct them"
-        if self.hidden < 0 or self.temperature <= 0:
-            seen = f"hidden {self.hidden:g}, temperature {self.temperature:g}"
-            yield seen, "0 or more, above 0", "correct them"
+        if self.layer_epochs < 0 or self.hidden < 0:
+            yield f"layer_epochs {self.layer_epochs}, hidden {self.hidden:g}", "0 or more", "correct them"
 
     def apply(self, subject: Subject, context: Context) -> Subject:
         """The module with other attention, trained.

@@ -37,12 +37,7 @@ def mimicked(model: TorchModel, mimics: Sequence[Mimic], step: Compact, context:
     if step.block_epochs == 0:
         return [one.block for one in mimics]
     frame = context.data.train[sampled(context.data.train.height, step.rows, context.seed)]
-    settings = Training(
-        epochs=step.block_epochs,
-        batch_rows=step.batch_rows,
-        learning_rate=step.learning_rate,
-        precision=step.precision,
-    )
+    settings = Training.of(step, epochs=step.block_epochs)
     pupils = model.with_module(_Pupils(model.module, mimics))
     hooks = Hooks(extra_loss=_distance)
     learnt: Any = train(

@@ -7,11 +7,12 @@ from typing import ClassVar, Literal
 
 from unisono.compress.context import Context
 from unisono.compress.kinds import Kind
-from unisono.compress.steps.base import Stage, Step, Use
+from unisono.compress.steps.base import Stage
+from unisono.compress.steps.training import TaughtStep
 from unisono.compress.subject import Subject
 
 
-class Compact(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Compact(TaughtStep, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Replaces convolutions; each block first learns to answer as its convolution did, then all learn together.
 
     block:         "fire": few channels by 1 x 1, then many by 1 x 1 and 3 x 3 side by side (SqueezeNet; Iandola et al.
@@ -33,7 +34,7 @@ class Compact(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
     NAME: ClassVar[str] = "compact"
     TAKES: ClassVar[tuple[Kind, ...]] = ("torch",)
     STAGE: ClassVar[Stage] = "structure"
-    USES: ClassVar[Use] = "training"
+    LEAST_BATCH_ROWS: ClassVar[int] = 2
 
     block: Literal["fire", "separable", "inverted"] = "fire"
     squeeze: float = 0.125
@@ -44,34 +45,18 @@ class Compact(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
     exclude: tuple[str, ...] = ()
     block_epochs: int = 1
     epochs: int = 5
-    batch_rows: int = 32
     learning_rate: float = 3e-3
-    teacher_share: float = 0.5
-    temperature: float = 2.0
-    precision: Literal["float32", "bfloat16"] = "float32"
-    rows: int | None = None
 
     def faults(self) -> Iterator[tuple[str, str, str]]:
-        """Of shares that are none, and of numbers that train nothing."""
+        """Those of a training, and of shares that are none."""
+        yield from super().faults()
         for name, share in (("squeeze", self.squeeze), ("wide", self.wide)):
             if not 0 < share < 1:
                 yield f"{name} {share:g}", "above 0, below 1", "correct it"
         if self.expansion < 1:
             yield f"expansion {self.expansion:g}", "1 or more", "correct it"
-        if self.block_epochs < 0 or self.epochs < 1 or self.batch_rows < 2 or self.learning_rate <= 0:
-            numbers = (self.block_epochs, self.epochs, self.batch_rows)
-            yield (
-                "block_epochs {}, epochs {}, batch_rows {}".format(*numbers)
-                + f", learning_rate {self.learning_rate:g}",
-                "0, 1, 2 or more, and above 0",
-                "correct them",
-            )
-        if not 0 <= self.teacher_share <= 1 or self.temperature <= 0:
-            yield (
-                f"teacher_share {self.teacher_share:g}, temperature {self.temperature:g}",
-                "0 to 1, above 0",
-                "correct them",
-            )
+        if self.block_epochs < 0:
+            yield f"block_epochs {self.block_epochs}", "0 or more", "correct it"
 
     def apply(self, subject: Subject, context: Context) -> Subject:
         """The module with blocks, trained.

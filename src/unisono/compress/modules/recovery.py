@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,33 +12,15 @@ from torch import nn
 
 from unisono.compress.context import Context
 from unisono.compress.modules.model import TorchModel
-from unisono.compress.modules.training import Hooks, Lesson, Precision, Training, train
+from unisono.compress.modules.training import Hooks, Lesson, Training, train
+from unisono.compress.steps.training import TaughtStep
 from unisono.compress.teacher import teacher_scores
-
-
-class Settings(Protocol):
-    """Of a training with a teacher."""
-
-    @property
-    def epochs(self) -> int: ...
-    @property
-    def batch_rows(self) -> int: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def teacher_share(self) -> float: ...
-    @property
-    def temperature(self) -> float: ...
-    @property
-    def precision(self) -> Precision: ...
-    @property
-    def rows(self) -> int | None: ...
 
 
 def recovered(
     model: TorchModel,
     context: Context,
-    settings: Settings,
+    step: TaughtStep,
     *,
     what: str = "recovering",
     also: Callable[[nn.Module], None] | None = None,
@@ -52,23 +33,15 @@ def recovered(
     watching: see `Hooks`.
     """
     data = context.data
-    chosen = sampled(data.train.height, settings.rows, context.seed)
+    chosen = sampled(data.train.height, step.rows, context.seed)
     frame = data.train[chosen]
     lesson = Lesson(
         frame=frame,
         targets=data.targets(frame),
-        taught=teacher_scores(context, "train")[chosen] if settings.teacher_share > 0 else None,
-    )
-    training = Training(
-        epochs=settings.epochs,
-        batch_rows=settings.batch_rows,
-        learning_rate=settings.learning_rate,
-        teacher_share=settings.teacher_share,
-        temperature=settings.temperature,
-        precision=settings.precision,
+        taught=teacher_scores(context, "train")[chosen] if step.teacher_share > 0 else None,
     )
     hooks = Hooks(watching=watching, after_step=_both(keep_zeros(model.module), also))
-    return train(model, lesson, context, training, hooks=hooks, what=what)
+    return train(model, lesson, context, Training.of(step), hooks=hooks, what=what)
 
 
 def _both(keeper: Callable[[nn.Module], None], also: Callable[[nn.Module], None] | None) -> Callable[[nn.Module], None]:

@@ -22,6 +22,7 @@ from unisono.compress.modules.batches import Batch, Batches
 from unisono.compress.modules.losses import label_loss, teacher_loss
 from unisono.compress.modules.model import TorchModel, answers, scores_of
 from unisono.compress.modules.seeds import deterministic
+from unisono.compress.steps.training import TaughtStep, TrainingStep
 from unisono.spec.errors import ModelError
 
 _CHECKPOINT = "training.pt"
@@ -53,6 +54,18 @@ class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     teacher_share: float = 0.5
     temperature: float = 2.0
     precision: Precision = "float32"
+
+    @classmethod
+    def of(cls, step: TrainingStep, *, epochs: int | None = None) -> Training:
+        """As a step says it. epochs: in place of the step's."""
+        return cls(
+            epochs=step.epochs if epochs is None else epochs,
+            batch_rows=step.batch_rows,
+            learning_rate=step.learning_rate,
+            teacher_share=step.teacher_share if isinstance(step, TaughtStep) else 1.0,
+            temperature=step.temperature,
+            precision=step.precision,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,12 @@ from typing import ClassVar, Literal
 
 from unisono.compress.context import Context
 from unisono.compress.kinds import Kind
-from unisono.compress.steps.base import Stage, Step, Use
+from unisono.compress.steps.base import Stage
+from unisono.compress.steps.training import TaughtStep
 from unisono.compress.subject import Subject
 
 
-class PruneNodes(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PruneNodes(TaughtStep, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Makes layers narrower; the graph that is exported really has fewer nodes.
 
     Of a transformer like BERT: heads of its attention, and neurons of its feed-forward layers. Of another network:
@@ -37,7 +38,7 @@ class PruneNodes(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
     NAME: ClassVar[str] = "prune_nodes"
     TAKES: ClassVar[tuple[Kind, ...]] = ("torch",)
     STAGE: ClassVar[Stage] = "structure"
-    USES: ClassVar[Use] = "training"
+    LEAST_EPOCHS: ClassVar[int] = 0
 
     share: float = 0.3
     importance: Literal["taylor", "magnitude"] = "taylor"
@@ -49,25 +50,20 @@ class PruneNodes(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
     exclude: tuple[str, ...] = ()
     rounds: int = 1
     epochs: int = 0
-    batch_rows: int = 32
-    learning_rate: float = 5e-5
-    teacher_share: float = 0.5
-    temperature: float = 2.0
-    precision: Literal["float32", "bfloat16"] = "float32"
-    rows: int | None = None
     seen_rows: int = 256
 
     def faults(self) -> Iterator[tuple[str, str, str]]:
-        """Of settings that leave nothing to do, and of numbers out of range."""
+        """Those of a training, of settings that leave nothing to do, and of numbers out of range."""
+        yield from super().faults()
         if not 0 <= self.share < 1 or not 0 < self.most < 1:
             yield f"share {self.share:g}, most {self.most:g}", "0 to below 1, above 0 to below 1", "correct them"
         if self.share > self.most:
             yield f"share {self.share:g} of all, and most {self.most:g}", "a share up to most", "raise most"
         if self.layers < 0 or (self.share == 0 and self.layers == 0):
             yield f"share {self.share:g}, layers {self.layers}", "one of them above 0", "say what goes"
-        if self.multiple < 1 or self.rounds < 1 or self.epochs < 0 or self.seen_rows < 1:
-            seen = f"multiple {self.multiple}, rounds {self.rounds}, epochs {self.epochs}, seen_rows {self.seen_rows}"
-            yield seen, "1 or more, 1 or more, 0 or more, 1 or more", "correct them"
+        if min(self.multiple, self.rounds, self.seen_rows) < 1:
+            seen = f"multiple {self.multiple}, rounds {self.rounds}, seen_rows {self.seen_rows}"
+            yield seen, "1 or more each", "correct them"
         if self.rounds > 1 and self.epochs == 0:
             yield f"{self.rounds} rounds without training", "epochs of 1 or more", "say epochs, or take one round"
 

@@ -7,13 +7,14 @@ from typing import ClassVar, Literal
 
 from unisono.compress.context import Context
 from unisono.compress.kinds import Kind
-from unisono.compress.steps.base import Stage, Step, Use
+from unisono.compress.steps.base import Stage
+from unisono.compress.steps.training import TaughtStep
 from unisono.compress.subject import Subject
 
 _SHARE_OF_PATTERN = 0.5
 
 
-class PruneWeights(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PruneWeights(TaughtStep, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Sets weights of linear layers, convolutions and tables of embeddings to zero; whatever trains later keeps that.
 
     share:      of these weights that is zero afterwards.
@@ -38,7 +39,7 @@ class PruneWeights(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
     NAME: ClassVar[str] = "prune_weights"
     TAKES: ClassVar[tuple[Kind, ...]] = ("torch",)
     STAGE: ClassVar[Stage] = "weights"
-    USES: ClassVar[Use] = "training"
+    LEAST_EPOCHS: ClassVar[int] = 0
 
     share: float = 0.8
     method: Literal["magnitude", "wanda", "movement"] = "wanda"
@@ -50,23 +51,18 @@ class PruneWeights(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fewest: int = 1024
     rounds: int = 1
     epochs: int = 0
-    batch_rows: int = 32
-    learning_rate: float = 5e-5
-    teacher_share: float = 0.5
-    temperature: float = 2.0
-    precision: Literal["float32", "bfloat16"] = "float32"
-    rows: int | None = None
     seen_rows: int = 256
 
     def faults(self) -> Iterator[tuple[str, str, str]]:
-        """Of settings that exclude each other, and of numbers out of range."""
+        """Those of a training, of settings that exclude each other, and of numbers out of range."""
+        yield from super().faults()
         if not 0 < self.share < 1:
             yield f"share {self.share:g}", "above 0, below 1", "say which share of the weights goes"
         if self.pattern == "2:4" and self.share != _SHARE_OF_PATTERN:
             yield f"share {self.share:g} with the pattern 2:4", "0.5", "say share = 0.5"
-        if self.rounds < 1 or self.epochs < 0 or self.seen_rows < 1 or self.fewest < 1:
-            seen = f"rounds {self.rounds}, epochs {self.epochs}, seen_rows {self.seen_rows}, fewest {self.fewest}"
-            yield seen, "1 or more, 0 or more, 1 or more, 1 or more", "correct them"
+        if min(self.rounds, self.seen_rows, self.fewest) < 1:
+            seen = f"rounds {self.rounds}, seen_rows {self.seen_rows}, fewest {self.fewest}"
+            yield seen, "1 or more each", "correct them"
         if self.epochs == 0 and (self.rounds > 1 or self.method == "movement"):
             seen = f"method {self.method} in {self.rounds} rounds without training"
             yield seen, "epochs of 1 or more", "say epochs, or take one round of another method"

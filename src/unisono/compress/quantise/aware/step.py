@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from unisono.compress.context import Context
 from unisono.compress.kinds import Kind
-from unisono.compress.modules.recover import Recover
-from unisono.compress.steps.base import Stage, Step, Use
+from unisono.compress.steps.base import Stage
+from unisono.compress.steps.training import TaughtStep
 from unisono.compress.subject import Subject
 
 
-class QuantiseAware(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class QuantiseAware(TaughtStep, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Trains a module so that it bears rounding; `quantise` comes after it, and rounds.
 
     Layers compute with weights and rows rounded to the grids of `quantise` with mode "dynamic"; gradients go through
@@ -26,27 +25,12 @@ class QuantiseAware(Step, frozen=True, kw_only=True, forbid_unknown_fields=True)
     NAME: ClassVar[str] = "quantise_aware"
     TAKES: ClassVar[tuple[Kind, ...]] = ("torch",)
     STAGE: ClassVar[Stage] = "bits"
-    USES: ClassVar[Use] = "training"
 
     epochs: int = 1
-    batch_rows: int = 32
     learning_rate: float = 2e-5
     teacher_share: float = 0.9
-    temperature: float = 2.0
-    precision: Literal["float32", "bfloat16"] = "float32"
-    rows: int | None = None
     portable: bool = True
     per: Literal["channel", "tensor"] = "channel"
-
-    def faults(self) -> Iterator[tuple[str, str, str]]:
-        """Those of a training."""
-        return Recover(
-            epochs=self.epochs,
-            batch_rows=self.batch_rows,
-            learning_rate=self.learning_rate,
-            teacher_share=self.teacher_share,
-            temperature=self.temperature,
-        ).faults()
 
     def apply(self, subject: Subject, context: Context) -> Subject:
         """The module, trained; its weights are floats still.
