@@ -119,6 +119,7 @@ def test_every_machine_answers_the_version_of_the_sources(sample: Built, machine
     assert version == version_of(sample.kernel.sources)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_same_source_gives_the_same_bytes_in_another_process(sample: Built, name: str, other_build: Path) -> None:
     file = TARGETS[name].file

@@ -66,6 +66,7 @@ def test_random_ensembles(chance: Random, depths: list[int], targets: int, modes
     _assert_same(graph, random_matrix(chance, 70, whole=whole), {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depths", [(13,), (13, 2, 13), (5,) * 2000], ids=["deep", "deep and not", "2000 trees"])
 def test_large_ensembles(depths: tuple[int, ...]) -> None:
     chance = Random(1)

@@ -61,6 +61,7 @@ def one_by_one(own: IntegerAttention, events: Ints) -> tuple[bytes, Ints]:
     return state, np.array(answers)
 
 
+@pytest.mark.slow
 def test_event_by_event_has_the_bits_of_the_whole_on_a_thousand_sequences() -> None:
     random = np.random.default_rng(0)
     layers = [layer(width, heads, seed) for seed, (width, heads) in enumerate([(4, 1), (8, 2), (12, 3), (16, 2)])]

@@ -22,6 +22,8 @@ from unisono.compress.subject import Subject
 from unisono.models import import_model
 from unisono.spec.errors import DefinitionError, ModelError
 
+pytestmark = pytest.mark.slow  # networks and trees are trained
+
 LESSON: dict[str, Any] = {"learning_rate": 2e-3, "batch_rows": 16}
 KINDS: list[dict[str, Any]] = [
     {"kind": "elu"},
@@ -44,7 +46,6 @@ def accuracy(case: Case, subject: Subject, rows: pl.DataFrame | None = None) -> 
     return float((answers(subject.module(), test).argmax(axis=1) == case.data.targets(test)).mean())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("settings", KINDS, ids=lambda one: one["kind"])
 def test_other_attention_learns_what_the_original_says(settings: Any, texts: Case) -> None:
     made = texts.applied(LinearAttention(**settings, **LESSON, epochs=3))
@@ -54,7 +55,6 @@ def test_other_attention_learns_what_the_original_says(settings: Any, texts: Cas
     assert found["break_even_tokens"] == 4
 
 
-@pytest.mark.slow
 def test_layers_of_torch_are_replaced_too(encoder: Case) -> None:
     made = encoder.applied(LinearAttention(kind="elu", **LESSON, epochs=4))
     assert accuracy(encoder, made) > 0.9 * accuracy(encoder, encoder.subject)
@@ -135,7 +135,6 @@ def test_settings_that_do_not_go_together_are_refused_together() -> None:
         assert part in said
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("settings", KINDS, ids=lambda one: one["kind"])
 def test_a_graph_of_any_length_says_the_same(settings: Any, texts: Case) -> None:
     made = texts.applied(LinearAttention(**settings, layer_epochs=0, epochs=0)).module()
@@ -146,7 +145,6 @@ def test_a_graph_of_any_length_says_the_same(settings: Any, texts: Case) -> None
     np.testing.assert_allclose(said, 1 / (1 + np.exp(scores[:, 0] - scores[:, 1])), atol=1e-5)
 
 
-@pytest.mark.slow
 def test_a_causal_encoder_of_torch_is_exported(encoder: Case) -> None:
     made = encoder.applied(LinearAttention(causal=True, layer_epochs=0, epochs=0)).module()
     imported = import_model(made.importable, inputs=encoder.data.inputs, columns=made.columns)

@@ -23,6 +23,8 @@ from unisono.compress.subject import Subject
 from unisono.models import import_model
 from unisono.spec.errors import DefinitionError, ModelError
 
+pytestmark = pytest.mark.slow  # networks and trees are trained
+
 
 def accuracy(case: Case, subject: Subject) -> float:
     """On the test rows."""
@@ -35,7 +37,6 @@ def with_module(case: Case, module: nn.Module) -> Case:
     return replace(case, subject=case.subject.with_torch(case.subject.module().with_module(module.eval())))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("block", ["fire", "separable", "inverted"])
 def test_a_network_with_blocks_learns_what_the_original_says(block: Any, images: Case) -> None:
     made = images.applied(Compact(block=block, epochs=2, batch_rows=16))
@@ -160,7 +161,6 @@ def test_a_recipe_with_impossible_settings_is_refused() -> None:
     assert len(raised.value.problems) == 5
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("block", ["fire", "separable", "inverted"])
 def test_blocks_and_a_pooled_head_are_exported_as_a_graph(block: Any, images: Case) -> None:
     model = images.applied(Compact(block=block, head="pool", epochs=1, rows=64)).module()

@@ -23,6 +23,8 @@ from unisono.compress.teacher import subject_scores
 from unisono.models import Session, build_graph, import_model
 from unisono.spec.errors import InputError, ModelError
 
+pytestmark = pytest.mark.slow  # networks and trees are trained
+
 SETTLED: dict[str, Any] = {"temperature": 1.0, "teacher_share": 0.9}
 
 
@@ -67,7 +69,6 @@ def test_a_student_of_a_graph_is_the_student_of_its_model(trees: Case) -> None:
     )
 
 
-@pytest.mark.slow
 def test_gaps_are_no_obstacle_for_any_student(trees: Case) -> None:
     holes = [pl.when(pl.int_range(pl.len()) % 5 == 0).then(None).otherwise(pl.col("a")).alias("a")]
     data = replace(trees.data, train=trees.data.train.with_columns(holes), test=trees.data.test.with_columns(holes))

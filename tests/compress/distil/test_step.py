@@ -18,6 +18,8 @@ from unisono.compress.running.identities import stage_identity
 from unisono.compress.teacher import subject_scores
 from unisono.spec.errors import DefinitionError, ModelError
 
+pytestmark = pytest.mark.slow  # networks and trees are trained
+
 SETTLED: dict[str, Any] = {"temperature": 2.0, "teacher_share": 0.5}
 
 

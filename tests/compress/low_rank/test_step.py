@@ -22,6 +22,8 @@ from unisono.compress.subject import Subject
 from unisono.models import import_model
 from unisono.spec.errors import DefinitionError, InputError, ModelError
 
+pytestmark = pytest.mark.slow  # networks and trees are trained
+
 WORDS = "model.bert.embeddings.word_embeddings"
 
 
@@ -193,7 +195,6 @@ def test_a_table_that_saves_nothing_is_refused(texts: Case) -> None:
         texts.applied(LowRankEmbedding())
 
 
-@pytest.mark.slow
 def test_what_comes_out_is_exported_as_a_graph(texts: Case) -> None:
     made = texts.applied(LowRank(multiple=4))
     made = replace(texts, subject=made).applied(LowRankEmbedding(rank=10, fewest=20, include=("*word*",)))

@@ -19,6 +19,8 @@ from unisono.compress.quantise.step import Quantise
 from unisono.compress.quantise.weights import SAFE, whole
 from unisono.spec.errors import ModelError
 
+pytestmark = pytest.mark.slow  # networks and trees are trained
+
 
 def test_weights_are_on_the_grid_of_the_graph() -> None:
     weights = torch.randn(8, 5, generator=torch.Generator().manual_seed(0))
@@ -44,7 +46,6 @@ def test_a_rounded_module_says_what_its_quantised_graph_says(numbers: Case) -> N
     assert "forward" not in vars(model.module.get_submodule("layers.0"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["numbers", "images", "texts"])
 def test_training_makes_a_module_bear_a_coarse_grid(
     name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch

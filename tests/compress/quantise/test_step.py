@@ -18,6 +18,8 @@ from unisono.models.session import Runner, Setting
 from unisono.models.verifying.operators import unsure_operators
 from unisono.spec.errors import DefinitionError, InputError, ModelError
 
+pytestmark = pytest.mark.slow  # networks and trees are trained
+
 KINDS = ["numbers", "images", "texts"]
 
 
@@ -27,7 +29,6 @@ def named(name: str, request: pytest.FixtureRequest) -> Case:
     return as_graph(case)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("mode", ["dynamic", "static"])
 def test_a_portable_graph_has_no_operator_that_machines_round_differently(

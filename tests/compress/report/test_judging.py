@@ -19,6 +19,8 @@ from unisono.models import import_model
 from unisono.models.emit import Emitter, value
 from unisono.spec.errors import InputError, ModelError
 
+pytestmark = pytest.mark.slow  # networks and trees are trained
+
 BUDGET = Budget(size_bytes=100, worst_slice=0.5, speedup=1000, agreement=0.999, parameters=10, accuracy_loss=0.1)
 
 
@@ -29,7 +31,6 @@ def report(trees: Case) -> ReportJson:
         return judged(trees, fewer_trees(trees, 10), Recipe(steps=(), budget=BUDGET))
 
 
-@pytest.mark.slow
 def test_fewer_trees_have_fewer_parameters_and_ask_less(report: ReportJson, trees: Case) -> None:
     splits, leaves = 60 * 14, 60 * 15
     assert report.original.parameters == splits + leaves
@@ -131,7 +132,6 @@ def test_a_runtime_that_is_not_there_is_refused(trees: Case, numbers: Case) -> N
             )
 
 
-@pytest.mark.slow
 def test_a_regression_is_judged_from_end_to_end(trees: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     import lightgbm
 
@@ -153,7 +153,6 @@ def test_a_regression_is_judged_from_end_to_end(trees: Case, monkeypatch: pytest
     assert dict(lines(report))["R2"].startswith("0.9")
 
 
-@pytest.mark.slow
 def test_outputs_without_a_right_answer_are_judged_by_the_original(
     trees: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,6 +77,7 @@ def test_every_truncation_is_refused(kind: Kind) -> None:
             unpacked(blob[:size])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_flipped_bits_are_refused_or_answered(kind: Kind) -> None:
     """What is answered may be another network, such as one with another weight; it stays within its memory."""

@@ -22,6 +22,8 @@ from unisono.compress.subject import Subject
 from unisono.models import import_model
 from unisono.spec.errors import DefinitionError, InputError, ModelError
 
+pytestmark = pytest.mark.slow  # networks and trees are trained
+
 LAYER = "model.bert.encoder.layer"
 
 
@@ -115,7 +117,6 @@ def test_a_layer_that_changes_nothing_is_the_one_that_is_dropped(texts: Case) ->
     assert torch.equal(weight, layer(texts.subject, f"{LAYER}.{kept}.intermediate.dense").weight)
 
 
-@pytest.mark.slow
 def test_rounds_of_training_bring_back_what_nodes_cost(images: Case) -> None:
     at_once = images.applied(PruneNodes(share=0.6, multiple=2, most=0.9))
     slowly = images.applied(
@@ -126,7 +127,6 @@ def test_rounds_of_training_bring_back_what_nodes_cost(images: Case) -> None:
     assert accuracy(images, slowly) >= accuracy(images, images.subject) - 0.03
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["images", "texts"])
 def test_the_exported_graph_has_fewer_nodes(name: str, request: pytest.FixtureRequest) -> None:
     case: Case = request.getfixturevalue(name)

@@ -27,6 +27,8 @@ from unisono.compress.subject import Subject
 from unisono.models import ImportedModel, import_model
 from unisono.spec.errors import ModelError
 
+pytestmark = pytest.mark.slow  # networks and trees are trained
+
 CLASSIFIERS = (ExtraTreesClassifier, GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier)
 
 
@@ -110,7 +112,6 @@ def test_classifiers_of_scikit_learn_become_models_of_lightgbm(trees: Case, kind
     assert right(case, made) > right(case, case.subject) - 0.03
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", [RandomForestRegressor, HistGradientBoostingRegressor, lightgbm.LGBMRegressor])
 def test_numbers_stay_numbers(trees: Case, kind: Any) -> None:
     settings = {"max_iter": 30} if kind is HistGradientBoostingRegressor else {"n_estimators": 30}
@@ -124,7 +125,6 @@ def test_numbers_stay_numbers(trees: Case, kind: Any) -> None:
     assert errors[1] < errors[0] + 0.05
 
 
-@pytest.mark.slow
 def test_three_classes_have_three_sums(trees: Case) -> None:
     label = pl.when(pl.col("a") > 0.5).then(pl.lit("high")).when(pl.col("b") > 0).then(pl.lit("low"))
     model = lightgbm.LGBMClassifier(n_estimators=20, num_leaves=7, n_jobs=1, verbose=-1)

@@ -18,6 +18,8 @@ from unisono.compress.recipe import recipe_of
 from unisono.compress.subject import Subject
 from unisono.spec.errors import DefinitionError, InputError, ModelError
 
+pytestmark = pytest.mark.slow  # networks and trees are trained
+
 FEW: Any = {"fewest": 100}
 
 
@@ -85,7 +87,6 @@ def test_two_of_four_neighbours_stay(name: str, request: pytest.FixtureRequest) 
         assert (stay == 2).float().mean() > 0.9  # the row of the padding was zero before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("method", ["magnitude", "movement"])
 def test_rounds_of_training_bring_back_what_zeros_cost(numbers: Case, method: Any) -> None:
     at_once = numbers.applied(PruneWeights(share=0.9, method="magnitude", **FEW))
