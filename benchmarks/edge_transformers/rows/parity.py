@@ -18,7 +18,7 @@ from benchmarks.edge_transformers.arm import NotHereError
 from benchmarks.edge_transformers.kernels import TARGET_NAMES, answers_of_kernel
 from benchmarks.edge_transformers.minilm import integer_minilm, sentences
 from benchmarks.edge_transformers.row import Cell, Row, Table
-from benchmarks.edge_transformers.runtimes import ARM, BROWSER, HASWELL, NAMES, Answers, Rows, runtime
+from benchmarks.edge_transformers.runtimes import NAMES, Answers, Rows, runtime
 from benchmarks.harness import say
 from unisono.kernel.build.maker import exports_file
 from unisono.kernel.integer.encoder import Encoder
@@ -29,9 +29,6 @@ from unisono.kernel.manifest import source_hashes, version_of
 from unisono.models.integer.graph import integer_graph
 
 SENTENCES = 1000
-FEWER_SENTENCES = {BROWSER: 250, HASWELL: 125, ARM: 50}
-"""For what takes a tenth of a second for each, half a second, a second."""
-
 KERNEL_SENTENCES = 6
 """Of the kernel on emulated machines."""
 
@@ -123,7 +120,7 @@ def _machines(network: Network, rows: Rows, folder: Path) -> Iterator[Machine]:
     made_of = hashlib.sha256(graph).hexdigest()
     for name in NAMES:
         ask = partial(_onnxruntime, name, graph, folder)
-        yield Machine(name, made_of, ask, rows[: FEWER_SENTENCES.get(name, SENTENCES)])
+        yield Machine(name, made_of, ask, rows)
 
 
 def _onnxruntime(name: str, graph: bytes, folder: Path, rows: Rows) -> Answers:
