@@ -56,6 +56,7 @@ def test_a_recipe_is_the_same_after_it_was_written_down() -> None:
         ({"steps": [{"step": "recover", "epochs": "3"}]}, "steps[0] recover: Expected `int`"),
         ({"steps": [{"step": "recover", "epochs": 0}]}, "epochs 0"),
         ({"steps": [], "runtime": "tvm"}, 'runtime "tvm"; allowed: onnxruntime, openvino, trees'),
+        ({"steps": [], "bound": -1e-6}, "bound -1e-06; allowed: 0 or more"),
         ({"steps": [], "data": {"test": 1.0}}, "shares above 0"),
         ({"steps": [], "budget": {"size": 3}}, "unknown field `size`"),
     ],

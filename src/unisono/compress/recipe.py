@@ -71,6 +71,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     name: str = "recipe"
     steps: list[dict[str, Any]]
     runtime: str | None = None
+    bound: float | None = None
     data: DataSettings = USUAL_DATA
     budget: Budget = NO_BUDGET
 
@@ -82,6 +83,8 @@ class Recipe:
     steps:   in order.
     name:    for people.
     runtime: what runs the result: one of RUNTIMES; None: the quickest that is installed and can run it.
+    bound:   largest difference between a module and the graph that it becomes, absolute or relative, that is accepted;
+             labels may then differ, too; None: 1e-6, or 1e-5 for a graph that sums float32 numbers, and no other label.
     data:    which rows are used for what.
     budget:  what the result may be and cost.
 
@@ -93,6 +96,7 @@ class Recipe:
     steps: tuple[Step, ...]
     name: str = "recipe"
     runtime: str | None = None
+    bound: float | None = None
     data: DataSettings = USUAL_DATA
     budget: Budget = NO_BUDGET
 
@@ -102,6 +106,7 @@ class Recipe:
             "name": self.name,
             "steps": [step_document(step) for step in self.steps],
             "runtime": self.runtime,
+            "bound": self.bound,
             "data": msgspec.to_builtins(self.data),
             "budget": msgspec.to_builtins(self.budget),
         }
@@ -135,14 +140,16 @@ def recipe_of(document: Mapping[str, Any], place: str = "recipe") -> Recipe:
         file = msgspec.convert(document, _File)
     except msgspec.ValidationError as error:
         raise DefinitionError(
-            f"{place}: {one_line(error)}; allowed: name, steps, runtime, data, budget; correct it"
+            f"{place}: {one_line(error)}; allowed: name, steps, runtime, bound, data, budget; correct it"
         ) from error
     made = [_step(one, f"{place}: steps[{number}]") for number, one in enumerate(file.steps)]
     problems = [*_step_problems(made), *_data_problems(file, place)]
     if problems:
         raise DefinitionError(problems)
     chosen = tuple(one for one in made if isinstance(one, Step))
-    return Recipe(steps=chosen, name=file.name, runtime=file.runtime, data=file.data, budget=file.budget)
+    return Recipe(
+        steps=chosen, name=file.name, runtime=file.runtime, bound=file.bound, data=file.data, budget=file.budget
+    )
 
 
 def _step(document: Mapping[str, Any], place: str) -> Step | str:
@@ -174,6 +181,8 @@ def _data_problems(file: _File, place: str) -> Iterator[str]:
     if file.runtime is not None and file.runtime not in RUNTIMES:
         step = did_you_mean(file.runtime, RUNTIMES)
         yield f"{place}: runtime {quoted(file.runtime)}; allowed: {listing(RUNTIMES)}; {step}"
+    if file.bound is not None and not file.bound >= 0:
+        yield f"{place}: bound {file.bound:g}; allowed: 0 or more; correct it"
     data = file.data
     if not (0 < data.validation < 1 and 0 < data.test < 1 and data.validation + data.test < 1):
         seen = f"validation {data.validation:g}, test {data.test:g}"

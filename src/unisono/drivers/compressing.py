@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -79,7 +79,8 @@ def compress(
         unlabelled=None if unlabelled is None else with_derived(ready, unlabelled),
         progress=progress,
     )
-    drafts = [_draft(ready, one, made, terms, root, progress) for one in (made.original, made.result)]
+    within = replace(terms, bound=recipe.bound)
+    drafts = [_draft(ready, one, made, within, root, progress) for one in (made.original, made.result)]
     report = _report(ready, recipe, made, drafts, progress)
     place = _written(report, folder / "reports" / drafts[1].artifact.id[:32])
     if report.broken:

@@ -248,7 +248,7 @@ class _Judge:
         raise ModelError(
             f"graph: differs from the model by {comparison.max_abs:g} ({comparison.max_ulp} units in the last "
             f"place), and in {comparison.flips} of {comparison.rows} labels; {worst}; its inputs: {worst.told_inputs}; "
-            f"allowed: {self.limit:g}, and no other label; pass bound= if that is near enough, else report it"
+            f"allowed: {self.limit:g}, and no other label; say `bound` if that is near enough, else report it"
         )
 
     def _difference(self, pair: Pair, frame: pl.DataFrame, kinds: Sequence[str] | None) -> Difference:

@@ -90,6 +90,19 @@ def test_the_same_recipe_is_carried_out_once(numbers: Case, definition: Definiti
 
 
 @pytest.mark.slow
+def test_a_graph_is_as_near_to_its_module_as_the_recipe_says(
+    numbers: Case, definition: Definition, tmp_path: Path
+) -> None:
+    def with_bound(bound: float) -> Made:
+        recipe = Recipe(steps=STEPS[1:], bound=bound, data=SETTINGS)
+        return carry_out(recipe, numbers.subject, number_rows(), definition, folder=tmp_path, progress=Telling())
+
+    assert with_bound(1e-3).result.graph
+    with pytest.raises(ModelError, match="allowed: 0, and no other label; say `bound`"):  # not the export of before
+        with_bound(0.0)
+
+
+@pytest.mark.slow
 def test_another_last_step_begins_where_the_others_end(numbers: Case, definition: Definition, tmp_path: Path) -> None:
     made(numbers, definition, tmp_path)
     other = made(numbers, definition, tmp_path, (STEPS[0], Recover(epochs=1, learning_rate=2e-4)))

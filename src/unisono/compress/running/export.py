@@ -13,7 +13,7 @@ from unisono.models import ImportedModel, Verification, import_model, verify_wit
 _COMPARED_ROWS = 200
 
 
-def exported(subject: Subject, definition: Definition, data: Data) -> Subject:
+def exported(subject: Subject, definition: Definition, data: Data, bound: float | None) -> Subject:
     """The same model as a graph; a graph is one already.
 
     The graph is compared with the model on validation rows and on rows at the edges, as at a registration. From then on
@@ -24,7 +24,7 @@ def exported(subject: Subject, definition: Definition, data: Data) -> Subject:
     if subject.kind == "graph":
         return subject
     imported = imported_of(subject, definition)
-    verification_of(imported, definition, data)
+    verification_of(imported, definition, data, bound)
     return subject.with_graph(replace(imported, answer=answering(imported, definition.inputs)))
 
 
@@ -37,9 +37,9 @@ def imported_of(subject: Subject, definition: Definition) -> ImportedModel:
     return import_model(subject.ensemble, inputs=definition.inputs, columns=subject.columns)
 
 
-def verification_of(imported: ImportedModel, definition: Definition, data: Data) -> Verification:
+def verification_of(imported: ImportedModel, definition: Definition, data: Data, bound: float | None) -> Verification:
     """How near the graph is to the model that it was made of. Raises ModelError if it is not near enough."""
     sample = sample_of(data.validation, _COMPARED_ROWS, seed=0)
     graph = graph_with(definition, imported)
-    verified = verify_with_edges(graph, imported, sample, transforms=definition.transforms)
+    verified = verify_with_edges(graph, imported, sample, transforms=definition.transforms, bound=bound)
     return verified.verification

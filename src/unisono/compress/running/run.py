@@ -175,12 +175,13 @@ class _Run:
     def _export(self, subject: Subject, before: str) -> tuple[Subject, str]:
         if subject.kind == "graph":
             return subject, before
-        identity = _joined(before, "export")
+        bound = self._recipe.bound
+        identity = _joined(before, "export" if bound is None else f"export within {bound!r}")
         kept = self._stages.find(identity)
         if kept is not None:
             return kept, identity
         self._progress("exporting", 0, None)
-        made = exported(subject, self._definition, self._data)
+        made = exported(subject, self._definition, self._data, bound)
         self._stages.keep(identity, made)
         return made, identity
 
