@@ -20,6 +20,7 @@ from unisono.compress.integer.converting import error_of, rows_of
 from unisono.compress.integer.reading import read
 from unisono.compress.integer.step import Integer
 from unisono.compress.modules.model import torch_model
+from unisono.compress.quantise.aware.step import QuantiseAware
 from unisono.compress.recipe import recipe_of
 from unisono.compress.subject import Subject
 from unisono.compress.teacher import subject_scores
@@ -122,6 +123,14 @@ def test_shifts_and_additions_do_nearly_as_well(texts: Case, whole: Subject) -> 
     rows = texts.data.test
     assert (made.answer(rows)[PREDICTION] == whole.imported().answer(rows)[PREDICTION]).mean() > 0.95
     assert made.graph != whole.imported().graph
+
+
+def test_a_reader_that_was_trained_with_rounded_weights_is_read_too(texts: Case) -> None:
+    rounded = texts.applied(QuantiseAware(epochs=1))
+    made = replace(texts, subject=rounded).applied(Integer(rows=64))
+    before = subject_scores(rounded, texts.data.test, texts.context).argmax(axis=1)
+    said = np.array(texts.data.classes)[before]
+    assert (made.imported().answer(texts.data.test)[PREDICTION] == said).mean() > 0.98
 
 
 def test_a_viewer_says_nearly_what_it_said(viewer: Case) -> None:
