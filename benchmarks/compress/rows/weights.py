@@ -19,7 +19,7 @@ _SEEN = 20_000  # rows: a word that none of them has goes first
 _TABLE: dict[str, Any] = {"include": ["*word_embeddings"], "share": _OF_THE_TABLE, "seen_rows": _SEEN}
 _LAYERS: dict[str, Any] = {"include": ["*encoder*"], "share": _OF_LAYERS, "scope": "row", "seen_rows": 1000}
 _TRAINED = {"rounds": 2, "epochs": 1, "rows": 12_000, "learning_rate": 1e-4, "precision": "bfloat16"}
-_RECOVERY = {"step": "recover", "epochs": 1, "learning_rate": 5e-5, "teacher_share": 0.7, "precision": "bfloat16"}
+_RECOVERY = {"step": "recover", "epochs": 2, "learning_rate": 2e-4, "teacher_share": 0.7, "precision": "bfloat16"}
 
 
 def run(bench: Bench) -> Row:
