@@ -29,7 +29,7 @@ from unisono.models.steady import known_values
 from unisono.spec.types import String
 
 TOKENS = (32, 128)
-_ROUNDS, _WARM_UP = 40, 4
+_ROUNDS, _WARM_UP = 120, 4
 _WORDS = 30_000  # of the vocabulary
 _PEAK = "benchmarks.edge_transformers.peak"
 _FLOATS, _DYNAMIC, _MEAN, _FIRST = "fp32", "int8_dynamic", "integer_mean", "integer_first"
