@@ -166,7 +166,7 @@ def test_an_image_of_another_size_has_the_pixels_that_torch_takes(size: tuple[in
     graph, _ = graph_of(Resized(), {"image": un.Tensor("Float32", (28, 28))})
     wanted = Resized()(torch.from_numpy(images))["resized"].numpy()
     found = says(graph, pl.DataFrame({"image": images}))["resized"]
-    assert same_bits(found, wanted)
+    assert same_bits([found], [wanted])
 
 
 def test_a_module_in_float64_computes_in_float64() -> None:
