@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import dataclass, field
 
 import msgspec
@@ -45,6 +46,23 @@ class Big(Refusing):
 
 
 @dataclass
+class Stall(Refusing):
+    """`/stall`: the worker does nothing else until it is told to go on.
+
+    has_begun, goes_on: from any thread.
+    """
+
+    has_begun: threading.Event = field(default_factory=threading.Event)
+    goes_on: threading.Event = field(default_factory=threading.Event)
+
+    def handle(self, request: Request, path: Path, reply: Reply) -> Cancel | None:
+        self.has_begun.set()
+        self.goes_on.wait()
+        reply(Response(200, b"{}"))
+        return None
+
+
+@dataclass
 class Asked:
     """A request that is not answered yet; from any thread."""
 
@@ -78,6 +96,6 @@ class Later(Refusing):
         return [one.path for one in self.asked]
 
 
-def desk(later: Later | None = None) -> Service:
+def desk(later: Later | None = None, stall: Stall | None = None) -> Service:
     """All of them."""
-    return Service({"echo": Echo(), "later": later or Later(), "big": Big()})
+    return Service({"echo": Echo(), "later": later or Later(), "big": Big(), "stall": stall or Stall()})

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from msgspec import to_builtins
 
-from tests.serving.http.carriers import answers_of, connect, own, read_all, read_some, say, wait_until
-from tests.serving.http.desk import Later, desk
+from tests.serving.http.carriers import PATIENCE_S, answers_of, connect, own, read_all, read_some, say, wait_until
+from tests.serving.http.desk import Later, Stall, desk
 from tests.serving.http.wires import Wire
 from unisono.drivers.serving.http.connection import Connection
 from unisono.drivers.serving.http.connections import MOST_LINGERING, Connections
@@ -156,6 +157,21 @@ def test_half_a_request_after_a_whole_one_is_given_up_in_its_turn(address: str) 
         connection.sendall(GET + b"\r\n" + GET)
         answers = answers_of(read_all(connection))
     assert [one.status for one in answers] == [200, 408]
+
+
+def test_what_came_in_time_is_answered_though_the_worker_stood_still() -> None:
+    """Its own stall is nobody's fault: what came meanwhile is read before clients are judged."""
+    stall = Stall()
+    with own(desk(stall=stall), SMALL) as address, connect(address) as fresh, connect(address) as begun:
+        begun.sendall(POST + b"Content-Length: 2\r\n\r\n{")
+        with connect(address) as stalling:
+            stalling.sendall(b"GET /stall HTTP/1.1\r\n" + HOST + b"\r\n")
+            assert stall.has_begun.wait(PATIENCE_S)
+            fresh.sendall(GET + b"\r\n")
+            begun.sendall(b"}")
+            time.sleep(3 * SMALL.header_timeout_s)
+            stall.goes_on.set()
+            assert [read_some(one, 1)[0].status for one in (stalling, fresh, begun)] == [200, 200, 200]
 
 
 def test_a_connection_without_a_request_is_closed_after_a_while(address: str) -> None:

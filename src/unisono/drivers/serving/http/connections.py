@@ -56,6 +56,8 @@ class Connections:
         self._turned_away: set[Connection] = set()
         self._none_left = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._due_s = float("inf")  # of the next sweep
+        self._is_put_off = False
 
     def __len__(self) -> int:
         return len(self._open)
@@ -84,13 +86,24 @@ class Connections:
 
     def watch(self) -> None:
         """Look through them from now on."""
+        self._due_s = perf_counter() + SWEEP_S
         self._timer = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
 
     def _sweep(self) -> None:
         self.now_s = perf_counter()
-        for connection in self._all():
-            connection.judge(self.now_s)
+        if not self._puts_off():
+            for connection in self._all():
+                connection.judge(self.now_s)
         self.watch()
+
+    def _puts_off(self) -> bool:
+        """Whether nobody is judged this time: the loop stood still, and what came meanwhile is still to be read.
+
+        Not twice in a row: clients are judged on a worker that is late at every turn, too.
+        """
+        is_late = self.now_s - self._due_s > SWEEP_S
+        self._is_put_off = is_late and not self._is_put_off
+        return self._is_put_off
 
     def drain(self) -> None:
         """Close each connection once what was asked on it is answered."""
