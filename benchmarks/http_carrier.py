@@ -28,7 +28,7 @@ from unisono.drivers.serving.lane import Lane
 from unisono.drivers.serving.lanes import Lanes
 from unisono.drivers.serving.operations.meter import NoMeter
 from unisono.drivers.serving.refusals import RefusalError, problem
-from unisono.drivers.serving.security.gate import OpenGate
+from unisono.drivers.serving.security.gate import Gate
 from unisono.drivers.serving.service import Handler, Service
 from unisono.drivers.serving.service import Path as Parts
 from unisono.drivers.serving.versions.catalogue import Catalogue
@@ -66,7 +66,7 @@ def predicting(project: Path) -> Handler:
     lookup = Lookup(StateReader(opened.states(WIDE), plan), plan)
     version = LoadedVersion(opened.scorer(WIDE).of_rows(plan.columns), lookup)
     catalogue = Catalogue({WIDE: Champion(plan, version)})
-    return PredictHandler(catalogue, OpenGate(), NoMeter(), timeout_s=10.0, most_bytes=1 << 20)
+    return PredictHandler(catalogue, Gate(None), NoMeter(), timeout_s=10.0, most_bytes=1 << 20)
 
 
 def serve(carrier: str, service: Service, port: int) -> None:

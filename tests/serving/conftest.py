@@ -28,7 +28,7 @@ from unisono.drivers.serving.lane import Lane
 from unisono.drivers.serving.lanes import Lanes
 from unisono.drivers.serving.operations.meter import NoMeter
 from unisono.drivers.serving.readiness import Readiness
-from unisono.drivers.serving.security.gate import OpenGate
+from unisono.drivers.serving.security.gate import Gate
 from unisono.drivers.serving.service import Service
 from unisono.drivers.serving.settings import Http
 from unisono.drivers.serving.versions.catalogue import Catalogue
@@ -60,7 +60,7 @@ def service(online: OnlinePredictor) -> Service:
     lookup = Lookup(StateReader(online.store, online.plan), online.plan, clock=lambda: 0)
     served = OneVersion(online.plan, Lane("risk", LoadedVersion(online.scorer, lookup)), Lanes())
     catalogue = Catalogue({"risk": served})
-    predict = PredictHandler(catalogue, OpenGate(), NoMeter(), timeout_s=10.0, most_bytes=1 << 20)
+    predict = PredictHandler(catalogue, Gate(None), NoMeter(), timeout_s=10.0, most_bytes=1 << 20)
     health = HealthHandler(Readiness(lambda: {"risk": ""}, {"risk": online.store}))
     return Service({"predict": predict, "health": health})
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import unisono as un
-from tests.serving.calls.fakes import QUICK, SLOW, Fake, Seen, ask, call_of, in_loop, lane_of, until, values
+from tests.serving.calls.fakes import SLOW, Fake, Seen, ask, call_of, in_loop, lane_of, until, values
 from unisono.drivers.online.predictor import OnlinePredictor
 from unisono.drivers.online.reading import Known, Lookup, StateReader
 from unisono.drivers.scores import Matrix, Outputs, Row
@@ -84,8 +84,7 @@ async def test_one_call_among_thousands_of_another_model_waits_for_one_batch_of_
         lanes.submit(many, call)
     await asyncio.sleep(0)
     lanes.submit(few, call_of(1.0, done=lambda _: order.append("few")))
-    await lanes.drained()
-    assert len(order) == 3001
+    await until(lambda: len(order) == 3001)
     assert order.index("few") <= 2 * 8
 
 
@@ -155,7 +154,7 @@ async def test_the_wait_is_what_the_loop_takes_for_a_row_with_all_that_it_does_b
     for _ in range(100):  # what is learned comes near by a tenth each time
         lanes.submit(lane, call_of(1.0, done=slow_caller))
         lanes.submit(lane, call_of(2.0, done=slow_caller))
-        await lanes.drained()
+        await until(lambda: lane.is_idle)
     waiting = [ask(lanes, lane, float(row)) for row in range(100)]
     assert lanes.expected_wait_s(lane) >= 100 * 0.001  # the model takes a hundredth of it
     with pytest.raises(RefusalError, match="100 rows wait") as refused:
@@ -251,9 +250,9 @@ async def test_a_caller_may_ask_again_while_it_is_answered() -> None:
             lanes.submit(lane, call_of(2.0, done=answers.append))
 
     lanes.submit(lane, call_of(0.0, done=again))
-    await lanes.drained()
+    await until(lambda: len(answers) == 21)
     assert fake.asked[:5] == [[0.0], [1.0], [2.0], [1.0], [2.0]]
-    assert len(fake.asked) == len(answers) == 21
+    assert len(fake.asked) == 21
 
 
 @in_loop
@@ -318,7 +317,6 @@ async def test_a_model_that_hangs_is_given_up_and_comes_back_when_it_returns(cap
         ask(lanes, lane, 3.0)
     assert (refused.value.code, refused.value.retry_after_s) == ("not_available", 5.0)
     assert values(await ask(lanes, other, 4.0)) == [40.0]
-    await lanes.drained()  # it does not wait for what hangs
     gate.set()
     await until(lambda: not lane.is_stuck)
     assert values(await ask(lanes, lane, 5.0)) == [50.0]
@@ -406,7 +404,6 @@ async def test_very_many_rows_that_nobody_waits_for_any_more_are_not_run_to_the_
     await until(lambda: bool(fake.asked))
     call.cancel()
     gate.set()
-    await lanes.drained()
     await until(lambda: lane.is_idle)
     assert len(fake.asked) == 1
 
@@ -430,10 +427,10 @@ async def test_calls_are_told_if_the_version_that_they_wait_for_cannot_be_had() 
     lanes = Lanes()
     lane = lane_of(None)
     answers = [ask(lanes, lane, 1.0), ask(lanes, lane, 2.0)]
-    assert not lanes.is_idle
+    assert not lane.is_idle
     lanes.failed(lane, RefusalError("not_available", "broken"))
     assert [code(await one) for one in answers] == ["not_available"] * 2
-    assert lane.rows == 0 and lanes.is_idle
+    assert lane.rows == 0 and lane.is_idle
 
 
 @in_loop
@@ -492,7 +489,7 @@ async def test_a_shadow_that_fails_or_hangs_is_noticed_by_nobody() -> None:
     assert values(await ask(lanes, lane, 1.0)) == [10.0]
     await until(lambda: hanging.stopped == 1)
     assert values(await ask(lanes, lane, 2.0)) == [20.0]
-    assert lanes.is_idle
+    assert lane.is_idle
     assert hanging.gate is not None
     hanging.gate.set()
     await until(lambda: hanging.asked == [[1.0], [2.0]])
@@ -510,21 +507,6 @@ async def test_a_version_that_is_asked_and_is_a_shadow_serves_callers_first() ->
     assert values(await ask(lanes, shadow, 9.0)) == [90.0]
     assert both.asked[:2] in ([[0.0], [9.0]], [[9.0]], [[9.0], [0.0]])
     await until(lambda: len(both.asked) == 6)
-
-
-@in_loop
-async def test_draining_waits_for_callers_in_threads_and_in_lanes() -> None:
-    gate = threading.Event()
-    lanes = Lanes()
-    slow = lane_of(Fake(gate=gate), row_s=SLOW)
-    answers = [ask(lanes, slow, 1.0), ask(lanes, slow, 2.0), ask(lanes, lane_of(Fake(), row_s=QUICK), 3.0)]
-    drained = asyncio.ensure_future(lanes.drained())
-    await answers[2]
-    assert not drained.done()
-    gate.set()
-    await drained
-    assert all(answer.done() for answer in answers)
-    await lanes.drained()
 
 
 def test_a_call_is_answered_once() -> None:

@@ -31,7 +31,7 @@ from unisono.drivers.serving.operations.metrics import (
 )
 from unisono.drivers.serving.operations.tallies import KEPT_VERSIONS, open_tally, read_tally, sum_up
 from unisono.drivers.serving.refusals import RefusalError
-from unisono.drivers.serving.security.gate import Gate, OpenGate
+from unisono.drivers.serving.security.gate import Gate
 from unisono.drivers.serving.service import Service
 from unisono.spec.errors import ModelError, StateError
 from unisono.store.states import NEW, Commit, Snapshot
@@ -240,22 +240,22 @@ def ask(handler: MetricsHandler, method: str = "GET", path: str = "/metrics") ->
 def test_metrics_are_given_to_who_may_read(tmp_path: Path) -> None:
     open_tally(tmp_path, "0", NAMES)
     exposition = Exposition(tmp_path, STATES)
-    response = ask(MetricsHandler(exposition.render, OpenGate()))
+    response = ask(MetricsHandler(exposition.render, Gate(None)))
     assert response.status == 200 and b'unisono_state_position{predictor="risk"} 7.0' in response.body
     assert dict(response.headers)[b"content-type"].startswith(b"text/plain; version=0.0.4")
     with pytest.raises(RefusalError, match="no token"):
         ask(MetricsHandler(exposition.render, Gate([])))
     with pytest.raises(RefusalError, match="method POST"):
-        ask(MetricsHandler(exposition.render, OpenGate()), method="POST")
+        ask(MetricsHandler(exposition.render, Gate(None)), method="POST")
     with pytest.raises(RefusalError, match="nothing is here"):
-        ask(MetricsHandler(exposition.render, OpenGate()), path="/metrics/risk")
+        ask(MetricsHandler(exposition.render, Gate(None)), path="/metrics/risk")
 
 
 def test_metrics_that_cannot_be_had_are_refused_with_the_reason() -> None:
     def broken(accept: str) -> Any:
         raise StateError("the state cannot be read; start over")
 
-    response = ask(MetricsHandler(broken, OpenGate()))
+    response = ask(MetricsHandler(broken, Gate(None)))
     assert response.status == 503 and b"the state cannot be read" in response.body
 
 

@@ -22,7 +22,7 @@ from unisono.drivers.serving.operations.metrics import Load, Memory
 from unisono.drivers.serving.operations.observers import Observers, Place
 from unisono.drivers.serving.operations.tallies import sum_up
 from unisono.drivers.serving.operations.writer_process import WriterProcess
-from unisono.drivers.serving.security.gate import OpenGate
+from unisono.drivers.serving.security.gate import Gate
 from unisono.drivers.serving.settings import Access, Log, Metrics, Serve, Tracing
 from unisono.drivers.serving.versions.changing import ChangingCatalogue
 from unisono.drivers.serving.versions.routes import Routes
@@ -48,7 +48,7 @@ def one_request(observers: Observers) -> None:
 def test_what_is_off_is_not_there(tmp_path: Path) -> None:
     found = observers(OFF, tmp_path)
     assert isinstance(found.meter, NoMeter) and found.watchers == []
-    assert found.handlers({}, OpenGate()) == {}
+    assert found.handlers({}, Gate(None)) == {}
     found.close()
 
 
@@ -75,7 +75,7 @@ def test_with_everything_on_a_request_is_counted_and_written_down(tmp_path: Path
     assert total.predictors["requests"].sum() == 1
     rows = read_served(tmp_path / "served" / "risk", details=True)
     assert rows is not None and rows.get_column("served.request_id").to_list() == ["r1"]
-    assert list(found.handlers({}, OpenGate())) == ["metrics"]
+    assert list(found.handlers({}, Gate(None))) == ["metrics"]
 
 
 def test_the_log_of_access_can_go_to_standard_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -31,7 +31,7 @@ from unisono.drivers.serving.models import Models
 from unisono.drivers.serving.operations.meter import NoMeter
 from unisono.drivers.serving.refusals import RefusalError
 from unisono.drivers.serving.repository import Done, Form, ModelState
-from unisono.drivers.serving.security.gate import Gate, OpenGate
+from unisono.drivers.serving.security.gate import Gate
 from unisono.drivers.serving.service import Service
 from unisono.drivers.serving.versions.catalogue import Catalogue
 from unisono.drivers.serving.versions.loaded import LoadedVersion
@@ -184,7 +184,7 @@ def make_parts(online: OnlinePredictor | None = None, *, gate: Gate | None = Non
         outputs = (Form("prediction", "FP64", (-1,)), Form("large", "BOOL", (-1,)))
         states["risk"] = ModelState("risk", "adder", "READY", "", ("champion",), outputs)
     catalogue, shelf = Catalogue(served), Shelf(states)
-    gate = gate or OpenGate()
+    gate = gate or Gate(None)
     return Parts(catalogue, Models(catalogue, shelf, gate, timeout_s=10.0), shelf, echo, gate, online)
 
 

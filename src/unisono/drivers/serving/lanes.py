@@ -71,7 +71,6 @@ class Lanes:
         self._runs: set[Run] = set()
         self._unloaded: set[Lane] = set()  # where calls wait
         self._look: asyncio.TimerHandle | None = None
-        self._drained: list[asyncio.Future[None]] = []
         self._watchdog = Watchdog()
         self._threads = Threads("model")
         self._threads_late = Threads("shadow", idle=1, nice=10)
@@ -104,7 +103,6 @@ class Lanes:
         """The version of a lane cannot be had; what waits for it is told so."""
         self._unloaded.discard(lane)
         lane.refuse_all(reason)
-        self._tell_drained()
 
     def _admit(self, lane: Lane, call: Call) -> None:
         bounds, rows = self.bounds, len(call.rows)
@@ -140,25 +138,6 @@ class Lanes:
 
     # Drained ----------------------------------------------------------------------------------------------------------
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether every caller is answered; what hangs is given up and does not count, nor do copies."""
-        return not self._ready and not self._unloaded and all(run.is_given_up or run.batch.shadow for run in self._runs)
-
-    async def drained(self) -> None:
-        """Wait until every caller is answered."""
-        if not self.is_idle:
-            waiter = self._loop.create_future()
-            self._drained.append(waiter)
-            await waiter
-
-    def _tell_drained(self) -> None:
-        if self._drained and self.is_idle:
-            waiters, self._drained = self._drained, []
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
-
     # Taking turns -----------------------------------------------------------------------------------------------------
 
     def _queue(self, lane: Lane) -> None:
@@ -192,8 +171,6 @@ class Lanes:
         self._go_on(lane)
         if self._ready or self._ready_late:
             self._turn_soon()
-        if self._drained:
-            self._tell_drained()
 
     def _run_next(self, lane: Lane) -> None:
         now = lane.used_s = perf_counter()
@@ -288,7 +265,6 @@ class Lanes:
         if not run.is_given_up:
             self._finish(lane, run.batch)
         self._go_on(lane)
-        self._tell_drained()
 
     def _look_later(self) -> None:
         if self._look is None:
@@ -308,7 +284,6 @@ class Lanes:
                 self._unloaded.discard(lane)
         if self._runs or self._unloaded:
             self._look_later()
-        self._tell_drained()
 
 
 def _wrong_size(lane: Lane, rows: int, most: int) -> RefusalError:

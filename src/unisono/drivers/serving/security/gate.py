@@ -72,13 +72,6 @@ class Gate:
         return grant
 
 
-class OpenGate(Gate):
-    """Lets all in: for a server without tokens."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-
-
 def _is_general(models: frozenset[str], action: Action, model: str | None) -> bool:
     """Whether it is about no one model, and harms none."""
     return model is None and bool(models) and action != "admin"
