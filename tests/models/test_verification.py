@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import unisono as un
 from tests.models.samples import graph_of, one_column_model, without_answer
-from unisono.models import verify
+from unisono.models import verify, verify_with_edges
 from unisono.models.importers.base import ImportedModel
 from unisono.models.names import PREDICTION
 
@@ -93,6 +93,18 @@ def test_what_is_no_number_is_no_small_difference(sample: pl.DataFrame, strange:
 def test_a_null_answers_nan_on_both_sides(sample: pl.DataFrame) -> None:
     nulls = sample.with_columns(seats=pl.Series([None, 1, None, 2], dtype=pl.Int64))
     assert verify(GRAPH, MODEL, nulls).is_equal
+
+
+def test_a_long_verification_says_how_far_it_is(sample: pl.DataFrame) -> None:
+    told: list[tuple[str, int, int | None]] = []
+    many = pl.concat([sample] * 600)
+    found = verify_with_edges(GRAPH, MODEL, many, progress=lambda *one: told.append(one)).verification
+    assert [one for one in told if one[0] == "verifying: asking the graph"] == [
+        ("verifying: asking the graph", done, 2400) for done in (0, 1024, 2048)
+    ]
+    settings = [what.removeprefix("verifying: setting ") for what, _, _ in told if "setting" in what]
+    assert ("basic", *settings) == found.machines.settings
+    assert found.is_equal and found.rows == 2400
 
 
 def test_a_sample_without_rows_is_refused(sample: pl.DataFrame) -> None:

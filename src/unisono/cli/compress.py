@@ -13,8 +13,9 @@ from unisono.cli.answer import Answer
 from unisono.cli.compressed import told, told_search
 from unisono.cli.options import COMMON_DEFAULTS, Common, PredictorName, option
 from unisono.cli.pairs import numbers_of
-from unisono.cli.progress import Report, progress
+from unisono.cli.progress import progress
 from unisono.spec.errors import InputError
+from unisono.spec.progress import Progress
 
 if TYPE_CHECKING:
     import polars as pl
@@ -145,7 +146,7 @@ def _document(path: Path, budget: tuple[str, ...]) -> dict[str, Any]:
     return {**document, "budget": {**document.get("budget", {}), **given}} if given else document
 
 
-def _data(project: Project, predictor: str, recipe: Recipe, path: Path | None, report: Report) -> pl.DataFrame:
+def _data(project: Project, predictor: str, recipe: Recipe, path: Path | None, report: Progress) -> pl.DataFrame:
     if path is not None:
         return _rows(project, predictor, recipe, path)
     report("training frame", 0, None)
@@ -158,7 +159,7 @@ def _rows(project: Project, predictor: str, recipe: Recipe, path: Path) -> pl.Da
     return read_rows(project.ready(predictor), path, recipe)
 
 
-def _fitted(model: str, project: Project, fit_on: Callable[[], pl.DataFrame], report: Report) -> object:
+def _fitted(model: str, project: Project, fit_on: Callable[[], pl.DataFrame], report: Progress) -> object:
     """A model from a file, or from a function that is not shown the rows that the report will judge by."""
     from unisono.cli.fitted import open_model, training_of
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +13,7 @@ from unisono.cli.answer import Answer
 from unisono.cli.options import COMMON_DEFAULTS, Common, option
 from unisono.cli.progress import progress
 from unisono.cli.schedule import NOW, When, predict_when
+from unisono.spec.progress import Progress
 from unisono.spec.wording import without_password
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ FIELDS = {
     "cpu_seconds": "of all cores",
     "runs": "with --every and the like, how many runs ended in which state; else null",
 }
-
-_Report = Callable[[str, int, int | None], None]
 
 
 def predict(
@@ -178,7 +177,7 @@ def _shown(
     *,
     version: str | None,
     engine: str | None,
-    report: _Report,
+    report: Progress,
 ) -> Answer:
     """Without --out: nothing is written."""
     from unisono.cli import tables

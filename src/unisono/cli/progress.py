@@ -9,29 +9,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+from unisono.spec.progress import Progress, no_progress
 
-Report = Callable[[str, int, int | None], None]
-"""Called with what is counted, how many are done, and how many there are, if that is known."""
+if TYPE_CHECKING:
+    from rich.progress import Progress as Shown
+    from rich.progress import TaskID
 
 LINE_EVERY_S = 10.0
 
 
 @contextmanager
-def progress(*, quiet: bool) -> Iterator[Report]:
+def progress(*, quiet: bool) -> Iterator[Progress]:
     """Where a driver reports how far it is, for as long as the block lasts."""
     if quiet:
-        yield _say_nothing
+        yield no_progress
     elif sys.stderr.isatty():
         with _bars() as bars:
             yield bars.report
     else:
         yield Lines(sys.stderr).report
-
-
-def _say_nothing(what: str, done: int, total: int | None) -> None:
-    """For --quiet."""
 
 
 @dataclass(slots=True)
@@ -87,19 +83,20 @@ def line(what: str, done: int, total: int | None, rate: float) -> str:
 class _Bars:
     """One bar for each thing that is counted."""
 
-    progress: Progress
+    shown: Shown
     tasks: dict[str, TaskID] = field(default_factory=dict)
 
     def report(self, what: str, done: int, total: int | None) -> None:
         if what not in self.tasks:
-            self.tasks[what] = self.progress.add_task(what, total=total, completed=done)
-        self.progress.update(self.tasks[what], completed=done, total=total)
+            self.tasks[what] = self.shown.add_task(what, total=total, completed=done)
+        self.shown.update(self.tasks[what], completed=done, total=total)
 
 
 @contextmanager
 def _bars() -> Iterator[_Bars]:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
+    from rich.progress import Progress as Shown
     from rich.progress import TimeRemainingColumn as TimeLeft
     from rich.text import Text
 
@@ -118,5 +115,5 @@ def _bars() -> Iterator[_Bars]:
             return Text(f"{speed:,.0f}/s" if speed else "", style="progress.data.speed")
 
     columns = (TextColumn("{task.description}"), BarColumn(), Count(), Rate(), TimeLeft(compact=True))
-    with Progress(*columns, console=Console(stderr=True)) as shown:
+    with Shown(*columns, console=Console(stderr=True)) as shown:
         yield _Bars(shown)

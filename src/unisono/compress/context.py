@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from unisono.compress.data import Data
 from unisono.compress.subject import Subject
-
-Progress = Callable[[str, int, int | None], None]
-"""Called with what is being done, how much of it is done, and of how much (None: not known)."""
+from unisono.spec.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

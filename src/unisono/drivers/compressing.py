@@ -8,7 +8,6 @@ from pathlib import Path
 
 import polars as pl
 
-from unisono.compress.context import Progress
 from unisono.compress.data import sample_of
 from unisono.compress.recipe import Recipe
 from unisono.compress.report.candidate import Candidate
@@ -26,6 +25,7 @@ from unisono.features.places import Place
 from unisono.models import ImportedModel, derive, load_graph
 from unisono.spec.active import Version
 from unisono.spec.errors import ModelError
+from unisono.spec.progress import Progress
 from unisono.store.artifacts.names import COMPRESSION
 from unisono.store.registry import Registry
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,17 +19,11 @@ from unisono.features.frames import EventTable, RequestTable, is_rising
 from unisono.features.places import Place
 from unisono.spec.errors import StateError, StoreError
 from unisono.spec.predictor import Predictor
+from unisono.spec.progress import Progress, no_progress
 from unisono.spec.source import Source
 from unisono.spec.types import DType
 
-Progress = Callable[[str, int, int | None], None]
-"""Called with what is being done, how much of it is done, and of how much (None: not known)."""
-
 BLOCK_ROWS = 1 << 16
-
-
-def no_progress(what: str, done: int, total: int | None) -> None:
-    """Says nothing."""
 
 
 def source_topic(source: str) -> str:

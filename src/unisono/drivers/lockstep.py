@@ -23,7 +23,7 @@ from unisono.connect.log import Log
 from unisono.drivers.comparing import Answers
 from unisono.drivers.cores import usable_cores
 from unisono.drivers.fold import BEGINNING, PredictorFold
-from unisono.drivers.ingest import Progress, no_progress, request_topic
+from unisono.drivers.ingest import request_topic
 from unisono.drivers.online.plan import plan_of
 from unisono.drivers.online.predictor import OnlinePredictor
 from unisono.drivers.plants import ChangedLog, Changes
@@ -33,6 +33,7 @@ from unisono.drivers.stream import ReadableLog
 from unisono.spec.active import Version
 from unisono.spec.errors import ParityError
 from unisono.spec.predictor import Predictor
+from unisono.spec.progress import Progress, no_progress
 from unisono.spec.serialize import from_json, to_json
 from unisono.store.states import StateStore
 

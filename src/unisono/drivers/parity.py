@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from unisono.connect.log import Log
 from unisono.drivers import batch, plants
 from unisono.drivers.comparing import Answers, Difference, compare, describe
-from unisono.drivers.ingest import Progress, no_progress, request_topic, source_topic
+from unisono.drivers.ingest import request_topic, source_topic
 from unisono.drivers.lockstep import run_online
 from unisono.drivers.plants import POSITION, ChangedLog, Changes, Plant
 from unisono.drivers.predictors import ReadyPredictor
@@ -24,6 +24,7 @@ from unisono.drivers.scores import Outputs, Scores
 from unisono.drivers.stream import ReadableLog, StreamRun, prediction_topic
 from unisono.features.canonical import polars_dtype
 from unisono.spec.errors import InputError
+from unisono.spec.progress import Progress, no_progress
 from unisono.store.predictions import POSITION as REQUEST_POSITION
 from unisono.store.predictions import PREDICTION, feature_matrix, output_names
 

@@ -16,13 +16,11 @@ from unisono.drivers.bindings import check_bindings, event_file, request_file
 from unisono.drivers.config import Config, read_config
 from unisono.drivers.definitions import load_definitions
 from unisono.drivers.ingest import (
-    Progress,
     check_requests,
     event_batch,
     fill,
     is_taken_in,
     look_of,
-    no_progress,
     note_taken_in,
     read_events,
     read_requests,
@@ -34,6 +32,7 @@ from unisono.features.frames import to_polars
 from unisono.features.places import Place
 from unisono.models.names import REFERENCE_ENGINE
 from unisono.spec.errors import InputError, StoreError
+from unisono.spec.progress import Progress, no_progress
 from unisono.spec.project import Definitions
 from unisono.spec.wording import did_you_mean, listing, quoted
 

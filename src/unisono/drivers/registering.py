@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from unisono.drivers.ingest import Progress, no_progress
 from unisono.drivers.lineage import lineage_json, lineage_of
 from unisono.drivers.predictors import ReadyPredictor
 from unisono.models import (
@@ -27,6 +26,7 @@ from unisono.models import (
 )
 from unisono.models.metrics import FORMAT, MetricsJson, given_metrics, metrics_json, metrics_of
 from unisono.spec.active import Version
+from unisono.spec.progress import Progress, no_progress
 from unisono.spec.serialize import to_json
 from unisono.spec.types import Tensor
 from unisono.store.artifacts import Artifact, make_artifact
@@ -147,8 +147,9 @@ def draft_of(
 
     Raises ModelError if it does not verify.
     """
-    progress("verifying", 0, None)
-    verified = verify_with_edges(graph, imported, sample, transforms=ready.transforms, bound=terms.bound)
+    verified = verify_with_edges(
+        graph, imported, sample, transforms=ready.transforms, bound=terms.bound, progress=progress
+    )
     golden = _golden(graph, sample, verified.edges)
     passport = make_passport(verified.verification, golden_rows=golden.rows)
     metrics = _metrics(ready, graph, sample, given or {})

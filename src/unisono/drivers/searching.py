@@ -8,7 +8,6 @@ from pathlib import Path
 
 import polars as pl
 
-from unisono.compress.context import Progress
 from unisono.compress.running.run import subject_of
 from unisono.compress.search.document import SearchJson
 from unisono.compress.search.evaluating import Evaluation
@@ -18,6 +17,7 @@ from unisono.compress.search.study import Sampler
 from unisono.compress.search.writing import write
 from unisono.drivers.compressing import with_derived
 from unisono.drivers.predictors import ReadyPredictor
+from unisono.spec.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from unisono.connect.log import Batch, LogWriter
 from unisono.connect.records import REQUEST, Block
 from unisono.connect.segments import Mark
 from unisono.drivers.fold import OpenBlock, PredictorFold
-from unisono.drivers.ingest import Progress, no_progress
 from unisono.drivers.predictors import ReadyPredictor
 from unisono.drivers.scores import Scores
 from unisono.spec.errors import StateError
+from unisono.spec.progress import Progress, no_progress
 from unisono.store.predictions import prediction_rows
 from unisono.store.states import Mode, StateStore
 

@@ -26,6 +26,7 @@ from unisono.models.verifying.edges import EdgeRows, edge_rows
 from unisono.models.verifying.machines import Machines, measure, sums_float32
 from unisono.models.verifying.operators import unsure_operators
 from unisono.spec.errors import ModelError
+from unisono.spec.progress import Progress, no_progress
 from unisono.spec.wording import one_line
 
 DEFAULT_BOUND = 1e-6
@@ -35,6 +36,7 @@ FLOAT32_BOUND = 1e-5
 """The same for a graph that sums float32 numbers."""
 
 _MEASURED = 500  # rows of the sample, and as many edge rows, that are run in other ways
+_PART = 1024  # rows of the sample whose answers are awaited at a time
 _SHOWN_INPUTS = 12
 
 
@@ -155,11 +157,12 @@ def verify_with_edges(
     *,
     transforms: Sequence[TracedTransform] = (),
     bound: float | None = None,
+    progress: Progress = no_progress,
 ) -> Verified:
     """The same, with the edge rows that can be golden."""
     if sample.height == 0:
         raise ModelError("sample: no rows; allowed: one or more; pass the training frame, or a part of it")
-    judge = _Judge(graph, imported, bound)
+    judge = _Judge(graph, imported, bound, progress)
     of_sample = judge.of_sample(sample)
     edges = edge_rows(graph, imported, sample, transforms)
     asked = ask(imported.answer, edges.frame, [change.kind for change in edges.changes])
@@ -197,8 +200,9 @@ def _severity(found: _Found) -> tuple[int, float, int]:
 class _Judge:
     """Compares a graph with the model that it was made of."""
 
-    def __init__(self, graph: PredictorGraph, imported: ImportedModel, bound: float | None) -> None:
+    def __init__(self, graph: PredictorGraph, imported: ImportedModel, bound: float | None, progress: Progress) -> None:
         self._graph = graph
+        self._progress = progress
         self._imported = imported
         self._session = Session(graph.onnx)
         self._operators = unsure_operators(onnx.load_model_from_string(graph.onnx))
@@ -208,7 +212,8 @@ class _Judge:
 
     def of_sample(self, sample: pl.DataFrame) -> _Found:
         """Raises ModelError if they differ by too much on a row, or if the model fails."""
-        says = self._ask_graph(sample)
+        says = self._ask_in_parts(sample)
+        self._progress("verifying: asking the model", 0, None)
         try:
             wanted = self._imported.answer(sample)
         except Exception as error:  # the library's own
@@ -235,7 +240,15 @@ class _Judge:
         features = np.concatenate([self._graph.features_of(part) for part in parts])
         encoded = [self._graph.encode(part, "sample") for part in parts]
         request = {name: np.concatenate([one[name] for one in encoded]) for name in encoded[0]}
-        return measure(self._graph.onnx, self._session.feeds(features, request), self._operators)
+        feeds = self._session.feeds(features, request)
+        return measure(self._graph.onnx, feeds, self._operators, progress=self._progress)
+
+    def _ask_in_parts(self, frame: pl.DataFrame) -> Outputs:
+        parts = []
+        for start in range(0, frame.height, _PART):
+            self._progress("verifying: asking the graph", start, frame.height)
+            parts.append(self._ask_graph(frame[start : start + _PART]))
+        return {name: np.concatenate([one[name] for one in parts]) for name in parts[0]}
 
     def _ask_graph(self, frame: pl.DataFrame) -> Outputs:
         return self._session.run(self._graph.features_of(frame), self._graph.encode(frame, "sample"))

@@ -23,13 +23,13 @@ import unisono as un
 from tests.drivers.projects import make_project, register
 from tests.drivers.schedule.worlds import HOUR, MINUTE, NOON, World, a_schedule, a_world, finish, wait_for
 from tests.postgres import Postgres
-from unisono.drivers.ingest import Progress
 from unisono.drivers.project import Project
 from unisono.drivers.schedule.attempt import Stopped
 from unisono.drivers.schedule.opening import open_runs
 from unisono.drivers.schedule.scheduler import Scheduler, utc_now
 from unisono.drivers.schedule.settings import Schedule
 from unisono.drivers.schedule.work import Batches
+from unisono.spec.progress import Progress
 from unisono.store.runs import Outcome, Run, Runs, State
 
 

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from unisono.drivers.ingest import Progress
 from unisono.drivers.project import Project
 from unisono.drivers.schedule.scheduler import Scheduler
 from unisono.drivers.schedule.settings import Schedule, ScheduleSettings, make_schedule
 from unisono.drivers.schedule.work import Batches
+from unisono.spec.progress import Progress
 from unisono.store.database import open_database
 from unisono.store.runs import Outcome, Run, Runs
 

@@ -19,9 +19,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from unisono.compress.context import Progress
 from unisono.compress.distil.scores import LinearScores
 from unisono.compress.distil.soft import weighted
+from unisono.spec.progress import Progress
 
 _PATTERN = r"(?u)\b\w+\b"  # one letter is a word, too: the "t" of "don't"
 _FEWEST_ROWS = 2  # that a term has to be in

@@ -9,11 +9,11 @@ import polars as pl
 import torch
 from torch import nn
 
-from unisono.compress.context import Progress
 from unisono.compress.low_rank.factors import Moments, Way
 from unisono.compress.modules.batches import Batch, Batches
 from unisono.compress.modules.model import TorchModel
 from unisono.spec.errors import InputError
+from unisono.spec.progress import Progress
 from unisono.spec.wording import listing, quoted
 
 _BATCH_ROWS = 32

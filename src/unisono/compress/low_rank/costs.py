@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
-from unisono.compress.context import Progress
 from unisono.compress.low_rank.planning import Plan
 from unisono.compress.low_rank.step import LowRank
 from unisono.compress.low_rank.timing import time_ms
+from unisono.spec.progress import Progress
 
 FLOAT_BYTES = 4
 _USUAL_KEEP = 0.5

@@ -9,10 +9,10 @@ import polars as pl
 import torch
 from torch.nn import functional
 
-from unisono.compress.context import Progress
 from unisono.compress.low_rank.factors import Spectrum, Way
 from unisono.compress.modules.model import TorchModel, answers
 from unisono.compress.modules.replacing import replace_layer
+from unisono.spec.progress import Progress
 
 _SMALLEST = 1e-12  # share of a layer's energy: whoever loses less cannot be measured by it
 

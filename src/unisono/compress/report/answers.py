@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from unisono.compress.context import Progress
 from unisono.models import PredictorGraph, Session
 from unisono.models.names import PREDICTION, PROBABILITIES, PROBABILITY
 from unisono.spec.errors import ModelError
+from unisono.spec.progress import Progress
 
 Numbers = NDArray[np.float64]
 Outputs = Mapping[str, NDArray[Any]]

@@ -12,7 +12,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from unisono.compress.context import Progress
 from unisono.compress.data import Data
 from unisono.compress.recipe import Recipe
 from unisono.compress.report import changes
@@ -33,6 +32,7 @@ from unisono.compress.report.slicing import slices_of
 from unisono.models.front_graph import with_front
 from unisono.models.names import REFERENCE_ENGINE
 from unisono.spec.errors import ModelError
+from unisono.spec.progress import Progress
 from unisono.spec.wording import listing
 
 _COUNTED_ROWS = 8  # that operations are the mean of

@@ -8,12 +8,15 @@ from unisono.compress.data import Data, sample_of
 from unisono.compress.running.definition import Definition, graph_with
 from unisono.compress.running.graphs import answering
 from unisono.compress.subject import Subject
-from unisono.models import ImportedModel, Verification, import_model, verify_with_edges
+from unisono.models import ImportedModel, import_model, verify_with_edges
+from unisono.spec.progress import Progress
 
 _COMPARED_ROWS = 200
 
 
-def exported(subject: Subject, definition: Definition, data: Data, bound: float | None) -> Subject:
+def exported(
+    subject: Subject, definition: Definition, data: Data, *, bound: float | None, progress: Progress
+) -> Subject:
     """The same model as a graph; a graph is one already.
 
     The graph is compared with the model on validation rows and on rows at the edges, as at a registration. From then on
@@ -23,8 +26,11 @@ def exported(subject: Subject, definition: Definition, data: Data, bound: float 
     """
     if subject.kind == "graph":
         return subject
+    progress("exporting", 0, None)
     imported = imported_of(subject, definition)
-    verification_of(imported, definition, data, bound)
+    sample = sample_of(data.validation, _COMPARED_ROWS, seed=0)
+    graph = graph_with(definition, imported)
+    verify_with_edges(graph, imported, sample, transforms=definition.transforms, bound=bound, progress=progress)
     return subject.with_graph(replace(imported, answer=answering(imported, definition.inputs)))
 
 
@@ -35,11 +41,3 @@ def imported_of(subject: Subject, definition: Definition) -> ImportedModel:
         named = subject.torch.columns if columns is None else columns
         return import_model(subject.torch.importable, inputs=definition.inputs, columns=named)
     return import_model(subject.ensemble, inputs=definition.inputs, columns=subject.columns)
-
-
-def verification_of(imported: ImportedModel, definition: Definition, data: Data, bound: float | None) -> Verification:
-    """How near the graph is to the model that it was made of. Raises ModelError if it is not near enough."""
-    sample = sample_of(data.validation, _COMPARED_ROWS, seed=0)
-    graph = graph_with(definition, imported)
-    verified = verify_with_edges(graph, imported, sample, transforms=definition.transforms, bound=bound)
-    return verified.verification

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from unisono.compress.context import Context, Progress
+from unisono.compress.context import Context
 from unisono.compress.data import Data
 from unisono.compress.recipe import Recipe
 from unisono.compress.running.definition import Definition
@@ -24,6 +24,7 @@ from unisono.compress.subject import Subject
 from unisono.models import ImportedModel
 from unisono.models.importers.base import comes_from
 from unisono.spec.errors import DefinitionError, ModelError
+from unisono.spec.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +181,7 @@ class _Run:
         kept = self._stages.find(identity)
         if kept is not None:
             return kept, identity
-        self._progress("exporting", 0, None)
-        made = exported(subject, self._definition, self._data, bound)
+        made = exported(subject, self._definition, self._data, bound=bound, progress=self._progress)
         self._stages.keep(identity, made)
         return made, identity
 

@@ -11,7 +11,6 @@ import numpy as np
 import polars as pl
 from onnx import load_model_from_string
 
-from unisono.compress.context import Progress
 from unisono.compress.data import Data
 from unisono.compress.recipe import Recipe
 from unisono.compress.report.answers import Answers, answers_of
@@ -27,6 +26,7 @@ from unisono.compress.search.figures import Fidelity, Figures
 from unisono.compress.subject import Subject
 from unisono.models import ImportedModel, PredictorGraph
 from unisono.models.front_graph import with_front
+from unisono.spec.progress import Progress
 
 _ROUNDS, _CALLS = 7, 16
 _NS_A_MS = 1e6

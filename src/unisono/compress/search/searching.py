@@ -7,7 +7,7 @@ there. Before it, where it is sure by the settings alone, the recipe is skipped,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -22,8 +22,7 @@ from unisono.compress.search.pareto import front, hypervolume
 from unisono.compress.search.space import Space
 from unisono.compress.search.study import Proposal, Sampler, Study
 from unisono.spec.errors import UnisonoError
-
-Progress = Callable[[str, int, int | None], None]
+from unisono.spec.progress import Progress
 
 _MOST_SKIPPED = 5  # one after the other
 _KNOWN = ("measured", "failed")  # outcomes that another try of the same recipe would repeat

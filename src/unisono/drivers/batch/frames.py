@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from unisono.drivers.ingest import Progress, no_progress
 from unisono.drivers.labels import label_column
 from unisono.drivers.memory import join_features
 from unisono.drivers.predictors import ReadyPredictor
@@ -14,6 +13,7 @@ from unisono.drivers.scores import Outputs, Scores
 from unisono.features.answers import Matrix, matrix
 from unisono.features.frames import RequestTable
 from unisono.spec.errors import InputError
+from unisono.spec.progress import Progress, no_progress
 
 CHUNK_ROWS = 1 << 16
 

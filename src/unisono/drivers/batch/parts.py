@@ -17,10 +17,10 @@ from unisono.connect.tables import Span, StoredRows
 from unisono.drivers.batch.contestants import Contestant, answers_of, features_of
 from unisono.drivers.batch.known import KnownKeys
 from unisono.drivers.batch.staging import Staging
-from unisono.drivers.ingest import Progress
 from unisono.features.answers import Matrix
 from unisono.features.canonical import canonical
 from unisono.features.numbers import refuse_nulls
+from unisono.spec.progress import Progress
 from unisono.spec.types import DType
 
 BLOCK_BYTES = 1 << 27

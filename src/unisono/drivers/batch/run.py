@@ -19,9 +19,10 @@ from unisono.drivers.batch.known import KnownKeys
 from unisono.drivers.batch.parts import Parts
 from unisono.drivers.batch.staging import Plan, Published, Staging
 from unisono.drivers.cores import usable_cores
-from unisono.drivers.ingest import Progress, no_progress, request_columns
+from unisono.drivers.ingest import request_columns
 from unisono.features.places import Place
 from unisono.spec.errors import InputError
+from unisono.spec.progress import Progress, no_progress
 from unisono.spec.wording import quoted
 
 if TYPE_CHECKING:

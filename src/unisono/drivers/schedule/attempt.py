@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from unisono.drivers.ingest import Progress
+from unisono.spec.progress import Progress
 from unisono.store.runs import Outcome, Run
 
 Work = Callable[[Run, Progress], Outcome]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unisono.drivers.ingest import Progress
 from unisono.drivers.schedule.places import make_folder_of, placed
 from unisono.drivers.schedule.settings import Schedule
+from unisono.spec.progress import Progress
 from unisono.store.runs import Outcome, Run
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from unisono.models.rows import mixed_rows
 from unisono.models.session import Session, Setting
 from unisono.models.verifying.classes import NumericClass
-from unisono.models.verifying.differences import compare
+from unisono.models.verifying.differences import Comparison, compare
 from unisono.models.verifying.reordered import reordered
 from unisono.spec.errors import ModelError
+from unisono.spec.progress import Progress, no_progress
 
 Tensor = NDArray[Any]
 OPTIMISATIONS = (Setting("none"), Setting("extended"), Setting("all"))
@@ -52,7 +53,9 @@ class Machines:
     settings: tuple[str, ...]
 
 
-def measure(graph: bytes, feeds: Mapping[str, Tensor], operators: tuple[str, ...]) -> Machines:
+def measure(
+    graph: bytes, feeds: Mapping[str, Tensor], operators: tuple[str, ...], *, progress: Progress = no_progress
+) -> Machines:
     """Runs a graph in several ways on some rows, and decides its numeric class.
 
     feeds:     inputs of `Session.answer`, one row or more.
@@ -66,7 +69,10 @@ def measure(graph: bytes, feeds: Mapping[str, Tensor], operators: tuple[str, ...
     chosen = {name: one[:_ROWS_ONE_BY_ONE] for name, one in feeds.items()} if session.one_by_one else feeds
     ours = session.answer(chosen)
     # One after the other: a graph may be large.
-    found = {name: compare(way.answer(chosen), ours) for name, way in _ways(graph, rearranged=bool(operators))}
+    found: dict[str, Comparison] = {}
+    for name, way in _ways(graph, rearranged=bool(operators)):
+        progress(f"verifying: setting {name}", 0, None)
+        found[name] = compare(way.answer(chosen), ours)
     is_exact = not operators and not any(one.differs for one in found.values())
     gap = max(one.max_gap for one in found.values())
     return Machines(
