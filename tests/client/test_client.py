@@ -50,6 +50,8 @@ from unisono.client import (
 from unisono.client.asynchronous import PIECE_ROWS
 from unisono.client.retrying import Budget, Patience
 
+pytestmark = pytest.mark.slow
+
 ROW = {"carrier": "UA"}
 ANSWER = Answer({"late": 0.5}, "v1", 7, datetime(2026, 1, 1, tzinfo=UTC))
 

@@ -24,6 +24,8 @@ from unisono.drivers.config import Config
 from unisono.drivers.definitions import load_definitions
 from unisono.drivers.serving.settings import Workers
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 VERSIONS = ("1.33.0", "1.37.0")  # the oldest that is still kept, and the newest

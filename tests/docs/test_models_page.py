@@ -10,6 +10,8 @@ import pytest
 
 from tests.models.sklearn_sweep import KINDS, estimators, outcome, sweep
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs" / "models.md"
 ROW = re.compile(r"^\| ([a-z ]+) \| (exact|bounded|refused|not fitted) \| (.*) \|$", re.MULTILINE)
 SAMPLE = (

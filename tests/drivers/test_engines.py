@@ -24,6 +24,8 @@ from unisono.models.session import Run
 from unisono.models.verifying.classes import NumericClass
 from unisono.spec.errors import InputError, ModelError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:

@@ -14,6 +14,8 @@ from examples.flights import data, definitions
 from examples.flights.train import OF_EVENTS, OF_REQUEST, inputs
 from tests.examples import raw
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(definitions.__file__).parent
 
 

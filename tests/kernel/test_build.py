@@ -29,6 +29,8 @@ from .formats import Binary, read_binary
 from .image import Image, Place
 from .machines import ThisProcess
 
+pytestmark = pytest.mark.slow
+
 ROWS = 64
 FUSED = re.compile(r"\b(v?fn?m(add|sub)\w*|fml[as]\w*|vfm[as]\w*|vfnm[as]\w*)\b", re.IGNORECASE)
 KINDS = {"elf": "elf", "object": "elf", "macho": "macho", "pe": "pe", "wasm": "wasm"}

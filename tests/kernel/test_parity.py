@@ -7,6 +7,8 @@ import pytest
 from .engines import Engine
 from .judges import JUDGES, try_all
 
+pytestmark = pytest.mark.slow
+
 PLAIN = ("requests", "single items", "frame", "partitions", "events", "advances")
 
 

@@ -16,6 +16,8 @@ from tests.models.samples import answers, graph_of, view
 from unisono.models import Verification, import_model, verify
 from unisono.models.session import Runner, bits
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = [*view().feature_names, "dist", "seats"]
 TEXTS = ["carrier", "tail"]
 INPUTS = {**dict.fromkeys(COLUMNS, un.Float64), "seats": un.Int64, "carrier": un.String}

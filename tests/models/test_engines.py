@@ -30,6 +30,8 @@ from unisono.models.engines import EngineSession, open_session
 from unisono.models.session import same_bits
 from unisono.spec.errors import InputError, ModelError
 
+pytestmark = pytest.mark.slow
+
 CUTS = (0, 1, 2, 6, 7, 64, 65, 200)
 ALL = [*view().feature_names, "dist", "seats"]
 INPUTS = {**dict.fromkeys(ALL, un.Float64), "seats": un.Int64, "carrier": un.String, "hour": un.Int64}

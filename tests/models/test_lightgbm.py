@@ -17,6 +17,8 @@ from tests.models.samples import answers, graph_of, view
 from unisono.models import PredictorGraph, import_model, verify
 from unisono.models.session import Runner, bits
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = [*view().feature_names, "dist", "seats"]
 INPUTS = {**dict.fromkeys(COLUMNS, un.Float64), "seats": un.Int64, "carrier": un.String}
 QUIET: Mapping[str, Any] = {"verbose": -1, "n_jobs": 1, "random_state": 7, "n_estimators": 25, "min_child_samples": 5}

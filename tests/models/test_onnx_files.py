@@ -19,6 +19,8 @@ from tests.models.samples import answers, graph_of, view
 from unisono.models import ImportedModel, Session, Verification, build_graph, import_model, verify
 from unisono.models.emit import Emitter, finished, value
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = [*view().feature_names, "dist", "seats"]
 INPUTS = {**dict.fromkeys(NUMBERS, un.Float64), "seats": un.Int64, "carrier": un.String}
 

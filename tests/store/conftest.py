@@ -9,7 +9,7 @@ import pytest
 from tests.store.registries import Place
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Where a registry is to be that is not there yet; in SQLite and in a real PostgreSQL."""
     file = f"sqlite:///{tmp_path / 'registry.sqlite'}"

@@ -23,7 +23,7 @@ OUTCOME = Outcome(
 )
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Of a new database, on either."""
     if request.param == "sqlite":

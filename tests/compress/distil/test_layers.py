@@ -19,6 +19,8 @@ from unisono.compress.teacher import subject_scores
 from unisono.models import import_model
 from unisono.spec.errors import ModelError
 
+pytestmark = pytest.mark.slow
+
 SETTLED: dict[str, Any] = {"temperature": 2.0, "teacher_share": 0.5}
 
 

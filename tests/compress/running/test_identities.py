@@ -5,10 +5,13 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import replace
 
+import pytest
 import torch
 
 from tests.compress.conftest import Case
 from unisono.compress.running.identities import subject_identity
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_tokenizer_that_was_used_is_the_same_tokenizer(texts: Case) -> None:

@@ -25,6 +25,8 @@ from unisono.compress.subject import Subject
 from unisono.drivers.predictors import make_predictor_ready
 from unisono.spec.errors import DefinitionError, InputError, ModelError
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = DataSettings(label="label", slices=["side"])
 STEPS = (Recover(epochs=2, learning_rate=1e-3), Recover(epochs=1, learning_rate=1e-4))
 

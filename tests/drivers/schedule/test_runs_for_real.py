@@ -32,6 +32,8 @@ from unisono.drivers.schedule.work import Batches
 from unisono.spec.progress import Progress
 from unisono.store.runs import Outcome, Run, Runs, State
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Project:

@@ -22,6 +22,8 @@ from unisono.kernel.integer.rowwise import whole_root
 from .calls import answer_on, first_difference, registers_on
 from .networks import Asked, Kind, grown, networks
 
+pytestmark = pytest.mark.slow
+
 KINDS: tuple[Kind, ...] = ("text", "vision")
 
 

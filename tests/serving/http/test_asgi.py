@@ -18,6 +18,8 @@ from tests.serving.http.desk import Later, desk
 from unisono.drivers.serving.asgi import Application
 from unisono.drivers.serving.settings import Http
 
+pytestmark = pytest.mark.slow
+
 HOST = b"Host: x\r\n"
 
 

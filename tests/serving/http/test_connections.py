@@ -22,6 +22,8 @@ from tests.serving.http.carriers import (
 from tests.serving.http.desk import Later, desk
 from unisono.drivers.serving.settings import Http
 
+pytestmark = pytest.mark.slow
+
 HOST = b"Host: x\r\n"
 GET = b"GET /echo HTTP/1.1\r\n" + HOST
 POST = b"POST /echo HTTP/1.1\r\n" + HOST

@@ -121,6 +121,7 @@ def test_trailers_are_limited_like_headers(address: str) -> None:
 # Times ----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "begun", [b"", b"GET /ec", GET, GET + b"A: b"], ids=["nothing", "a line", "a host", "a header"]
 )
@@ -128,6 +129,7 @@ def test_headers_that_do_not_come_are_given_up(address: str, begun: bytes) -> No
     assert code_of(address, begun) == (408, "request_timeout")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "begun",
     [b"Content-Length: 50\r\n\r\n", b"Content-Length: 50\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n5\r\nab"],
@@ -137,6 +139,7 @@ def test_a_body_that_does_not_come_is_given_up(address: str, begun: bytes) -> No
     assert code_of(address, POST + begun) == (408, "request_timeout")
 
 
+@pytest.mark.slow
 def test_headers_that_come_a_byte_at_a_time_are_given_up_all_the_same(address: str) -> None:
     """Slow-loris: every byte shows that the client lives, and none is the last."""
     with connect(address) as connection:
@@ -152,6 +155,7 @@ def test_headers_that_come_a_byte_at_a_time_are_given_up_all_the_same(address: s
     assert received.startswith(b"HTTP/1.1 408 ")
 
 
+@pytest.mark.slow
 def test_half_a_request_after_a_whole_one_is_given_up_in_its_turn(address: str) -> None:
     with connect(address) as connection:
         connection.sendall(GET + b"\r\n" + GET)
@@ -159,6 +163,7 @@ def test_half_a_request_after_a_whole_one_is_given_up_in_its_turn(address: str) 
     assert [one.status for one in answers] == [200, 408]
 
 
+@pytest.mark.slow
 def test_what_came_in_time_is_answered_though_the_worker_stood_still() -> None:
     """Its own stall is nobody's fault: what came meanwhile is read before clients are judged."""
     stall = Stall()
@@ -174,6 +179,7 @@ def test_what_came_in_time_is_answered_though_the_worker_stood_still() -> None:
             assert [read_some(one, 1)[0].status for one in (stalling, fresh, begun)] == [200, 200, 200]
 
 
+@pytest.mark.slow
 def test_a_connection_without_a_request_is_closed_after_a_while(address: str) -> None:
     with connect(address) as connection:
         connection.sendall(GET + b"\r\n")
@@ -181,6 +187,7 @@ def test_a_connection_without_a_request_is_closed_after_a_while(address: str) ->
     assert [one.status for one in answers] == [200] and "connection" not in answers[0].headers
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_its_answers_is_cut_off(address: str) -> None:
     with connect(address) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

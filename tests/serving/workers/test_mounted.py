@@ -16,6 +16,8 @@ from tests.faults.servers import asked
 from tests.faults.strange_models import strange_model
 from unisono.drivers.project import Project
 
+pytestmark = pytest.mark.slow
+
 DEFINITIONS = """
 import unisono as un
 

@@ -19,6 +19,8 @@ from unisono.drivers.serving.workers.watching import Watcher, WatchThread
 from unisono.spec.active import Version
 from unisono.store.registry import Registry
 
+pytestmark = pytest.mark.slow
+
 
 class Preparing:
     """Prepares nothing; fails where it is told to."""
