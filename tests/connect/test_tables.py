@@ -102,6 +102,7 @@ def rows_of(sink: str) -> pl.DataFrame:
     return there.with_columns(instant, truth).cast(ROWS.schema).select(ROWS.columns).sort("key")
 
 
+@pytest.mark.slow
 def test_postgresql_gives_back_what_it_was_given(postgres: Postgres) -> None:
     sink = f"{postgres.database()}#t"
     publish(sink, ROWS[:2], ROWS[2:])

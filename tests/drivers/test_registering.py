@@ -155,6 +155,7 @@ def test_a_refused_model_leaves_nothing(project: Project, frame: pl.DataFrame, m
     assert (project.registry.history("risk") if before else []) == before
 
 
+@pytest.mark.slow
 def test_the_commit_of_the_project_is_in_the_lineage(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     _git(tmp_path, "init", "-q")

@@ -346,6 +346,7 @@ def test_an_artifact_is_signed_later_and_trusted_then(registry: Registry, place:
     wary.close()
 
 
+@pytest.mark.slow
 def test_whoever_waits_too_long_for_another_is_told_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "PATIENCE_S", 1)
     registry, other = Registry(*place), open_database(place.url)
@@ -361,6 +362,7 @@ def test_whoever_waits_too_long_for_another_is_told_so(place: Place, monkeypatch
     registry.close()
 
 
+@pytest.mark.slow
 def test_a_server_that_was_restarted_is_asked_again(postgres: Postgres, tmp_path: Path) -> None:
     registry = Registry(postgres.database(), str(tmp_path))
     (version,) = add(registry, 2.0)
@@ -375,6 +377,7 @@ def test_a_server_that_was_restarted_is_asked_again(postgres: Postgres, tmp_path
     registry.close()
 
 
+@pytest.mark.slow
 def test_a_user_who_may_not_make_tables_can_use_those_that_are_there(postgres: Postgres, tmp_path: Path) -> None:
     url = postgres.database()
     owner = Registry(url, str(tmp_path))

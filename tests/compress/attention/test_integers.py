@@ -98,6 +98,7 @@ def extreme(values: Any, multiplier: int, shift: int) -> Linear:
 SIGNS = st.lists(st.sampled_from([-TOP, -1, 0, 1, TOP]), min_size=16, max_size=16)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     weights=st.lists(SIGNS, min_size=4, max_size=4),

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from transformers import DistilBertConfig, DistilBertModel, GPT2Config, GPT2Model
 
 from tests.compress.attention.nets import Tokens
 from tests.compress.nets import reader
@@ -29,6 +28,8 @@ def bert() -> nn.Module:
 
 
 def distilbert() -> nn.Module:
+    from transformers import DistilBertConfig, DistilBertModel
+
     config = DistilBertConfig(vocab_size=26, dim=32, n_layers=2, n_heads=4, hidden_dim=64, max_position_embeddings=32)
     module: nn.Module = without_masks(DistilBertModel(config))
     return module
@@ -95,6 +96,8 @@ def test_queries_of_another_tensor_are_refused() -> None:
 
 
 def test_attention_that_cannot_be_replaced_is_named() -> None:
+    from transformers import GPT2Config, GPT2Model
+
     gpt = GPT2Model(GPT2Config(n_embd=16, n_layer=1, n_head=2, n_positions=8))
     with pytest.raises(ModelError, match=r"h\.0\.attn: a GPT2Attention; allowed: .*BertSelfAttention"):
         attentions_of(gpt, LinearAttention())

@@ -334,6 +334,7 @@ class Endless(Fake):
         return super().score(rows, features)
 
 
+@pytest.mark.slow
 @in_loop
 async def test_a_quick_model_that_hangs_on_one_request_is_moved_off_the_loop(caplog: pytest.LogCaptureFixture) -> None:
     fake, lanes = Endless(), Lanes(Bounds(model_s=0.2))
