@@ -3,21 +3,24 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 import unisono as un
 from tests.models.samples import REQUEST, answers, calendar, frame, graph_of, one_column_model, row_answers
 from unisono.models import PredictorGraph, Session
 from unisono.models.emit import finished
-from unisono.models.session import Runner, bits
+from unisono.models.session import Interface, Runner, bits
 from unisono.models.traced import TracedTransform
 from unisono.models.transforms import trace
 
@@ -82,6 +85,29 @@ def test_any_number_of_rows_is_answered(rows: int) -> None:
     says = answers(HOUR, many)["prediction"]
     assert len(says) == rows
     assert (bits(says) == bits(np.resize(WHOLE, rows))).all()
+
+
+@pytest.mark.parametrize(
+    ("width", "rows", "calls"),
+    [
+        (1, 5000, [4096, 904]),
+        (28 * 28, 200, [83, 83, 34]),
+        (3 * 224 * 224, 3, [1, 1, 1]),
+    ],
+    ids=["numbers", "small images", "images"],
+)
+def test_images_are_answered_some_at_a_time(width: int, rows: int, calls: list[int]) -> None:
+    """What operators make of an image is many times as large, so that a thousand would not fit into memory."""
+    seen: list[int] = []
+
+    def run(feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        seen.append(len(feeds["image"]))
+        return [feeds["image"].sum(axis=1)]
+
+    session = Session.over(run, Interface(("image",), ("sum",), one_by_one=False, front=None))
+    images = np.ones((rows, width), np.float32)
+    assert (session.answer({"image": images})["sum"] == width).all()
+    assert seen == calls
 
 
 def test_threads_may_share_a_session() -> None:

@@ -19,7 +19,7 @@ from unisono.models.canonical import canonical
 from unisono.models.emit import Emitter, value
 from unisono.models.rows import mixed_rows
 from unisono.models.session import Runner, bits
-from unisono.models.steady import steady
+from unisono.models.steady import steady, with_steady_scores
 
 UNARY = ["Exp", "Log", "Sin", "Cos", "Tanh", "Sigmoid", "Sqrt", "Abs", "Neg", "Floor", "Round", "Sign", "Reciprocal"]
 FLOAT32_ONLY = ["Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Erf", "Softplus", "Elu", "Mish", "Gelu"]
@@ -51,6 +51,28 @@ def test_a_number_has_one_answer_wherever_it_stands(operator: str, kind: type[np
 @pytest.mark.parametrize("operator", FLOAT32_ONLY)
 def test_a_float32_number_has_one_answer_wherever_it_stands(operator: str) -> None:
     assert is_steady(model_of(operator, "n", kind=np.float32))
+
+
+def softmax(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers: NDArray[np.float64] = np.exp(x - x.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("operator", "options", "wanted"),
+    [("Exp", {}, np.exp), ("Sigmoid", {}, lambda x: 1 / (1 + np.exp(-x))), ("Softmax", {"axis": 1}, softmax)],
+)
+def test_scores_alone_are_made_steady_where_the_rest_would_be_too_large(
+    operator: str, options: dict[str, Any], wanted: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> None:
+    model = model_of(operator, "nk", **options)
+    assert mixed_rows(canonical(model, {})) is not None
+    assert mixed_rows(canonical(with_steady_scores(model), {})) is None
+    numbers = np.random.default_rng(0).normal(size=(100, 5)) * 9
+    found = Runner(canonical(with_steady_scores(model), {}))({"nk": numbers})[0]
+    assert np.allclose(found, wanted(numbers), rtol=1e-14, atol=0)
+    other = model_of("Tanh", "nk", kind=np.float32)
+    assert with_steady_scores(other) == other
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32])

@@ -134,6 +134,14 @@ def test_a_graph_says_what_its_module_says_in_every_batch(name: str) -> None:
     assert same_bits([*alone.values()], [one[:1] for one in answers.values()])
 
 
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[3] != "outputs"])
+def test_many_rows_are_answered_together(name: str) -> None:
+    """A softmax of onnxruntime's in float64 depends on the batch, and such graphs have to go row by row."""
+    make, request, columns, _, _ = CASES[name]
+    graph, _ = graph_of(make(), request, columns=columns)
+    assert not Session(graph.onnx).one_by_one
+
+
 def test_a_module_is_taken_as_it_predicts_and_left_as_it_was() -> None:
     module = Layers(3, 1)
     assert module.training

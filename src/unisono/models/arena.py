@@ -16,7 +16,7 @@ import onnxruntime
 _KEPT_BYTES = 16 << 20
 """Of the first part: all that MiniLM needs for a text of 128 tokens."""
 
-_GROWN_BYTES = 128 << 20
+_GROWN_BYTES = 160 << 20
 """Of the part that a larger batch gets beside it: one is filled more densely than several that double, and the system
 counts only what is written to. onnxruntime heeds this from a process's second run on, and keeps 8 bytes of a part's
 every 256 in a list, so that a much larger one would cost."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from unisono.models.emit import Emitter
 from unisono.models.shorten import shorten
-from unisono.models.steady_rules import RULES, Site
+from unisono.models.steady_rules import EXPONENTIALS, RULES, Rule, Site
 
 
 def steady(model: ModelProto) -> ModelProto:
@@ -17,15 +18,32 @@ def steady(model: ModelProto) -> ModelProto:
 
     Control flow inside the graph is left as it is. Cost: a few milliseconds.
     """
-    whole = ModelProto()
-    whole.CopyFrom(model)
+    whole = _copy(model)
     _undo_detours(whole.graph)
-    whole = shorten(whole, known_values(whole.graph))
-    kinds = _element_kinds(whole)
-    constants = known_values(whole.graph)
+    return _rewritten(shorten(whole, known_values(whole.graph)), RULES)
+
+
+def with_steady_scores(model: ModelProto) -> ModelProto:
+    """The same graph with the exponentials, sigmoids and softmaxes of float64 out of such operators.
+
+    They are what makes probabilities of scores. The other operators that depend on the batch would be sixteen times as
+    large, which is too much for images and embeddings.
+    """
+    return _rewritten(_copy(model), EXPONENTIALS)
+
+
+def _copy(model: ModelProto) -> ModelProto:
+    copied = ModelProto()
+    copied.CopyFrom(model)
+    return copied
+
+
+def _rewritten(model: ModelProto, rules: Mapping[tuple[str, int], Rule]) -> ModelProto:
+    kinds = _element_kinds(model)
+    constants = known_values(model.graph)
     nodes: list[NodeProto] = []
-    for index, node in enumerate(whole.graph.node):
-        rule = None if node.domain or not node.input else RULES.get((node.op_type, kinds.get(node.input[0], 0)))
+    for index, node in enumerate(model.graph.node):
+        rule = None if node.domain or not node.input else rules.get((node.op_type, kinds.get(node.input[0], 0)))
         if rule is None:
             nodes.append(node)
             continue
@@ -36,10 +54,10 @@ def steady(model: ModelProto) -> ModelProto:
             continue
         emit.rename(answer, node.output[0])
         nodes.extend(emit.nodes)
-        whole.graph.initializer.extend(emit.initializers)
-    del whole.graph.node[:]
-    whole.graph.node.extend(nodes)
-    return whole
+        model.graph.initializer.extend(emit.initializers)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
 
 
 def known_values(graph: GraphProto) -> dict[str, NDArray[Any]]:

@@ -130,11 +130,16 @@ _WIDENED = (
     *("LogSoftmax", "Mish", "Selu", "Sigmoid", "Sin", "Sinh", "Softmax", "Softplus", "Tan", "Tanh"),
 )
 
-RULES: Mapping[tuple[str, int], Rule] = {
-    **{(operator, kind): _widened for operator in _WIDENED for kind in _FLOATS},
+EXPONENTIALS: Mapping[tuple[str, int], Rule] = {
     ("Exp", TensorProto.DOUBLE): _exp,
     ("Sigmoid", TensorProto.DOUBLE): _sigmoid,
     ("Softmax", TensorProto.DOUBLE): _softmax,
+}
+"""Those that make probabilities of scores."""
+
+RULES: Mapping[tuple[str, int], Rule] = {
+    **{(operator, kind): _widened for operator in _WIDENED for kind in _FLOATS},
+    **EXPONENTIALS,
     **{("Max", kind): _extreme("Greater") for kind in _FLOATS},
     **{("Min", kind): _extreme("Less") for kind in _FLOATS},
     **{("Div", kind): _division for kind in _WHOLE},

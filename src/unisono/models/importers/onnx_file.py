@@ -21,7 +21,7 @@ from unisono.models.importers.onnx_feeds import KINDS, Feed, feeds_of, shape_of,
 from unisono.models.judging import judge_graph
 from unisono.models.names import PREDICTION, PROBABILITIES, PROBABILITY
 from unisono.models.session import Setting, open_native
-from unisono.models.steady import steady
+from unisono.models.steady import steady, with_steady_scores
 from unisono.spec.errors import ModelError
 from unisono.spec.types import DType
 from unisono.spec.wording import listing, one_line
@@ -173,8 +173,7 @@ def _graph(file: ModelProto, feeds: Sequence[Feed], meaning: _Meaning) -> bytes:
     model = emit.model([feed.declared(file.graph) for feed in feeds], outputs)
     judge_graph(canonical(model, {}))
     has_tensors = any(feed.block.kind == "tensor" for feed in feeds)
-    # Of images and embeddings the operators of `steady` would be sixteen times as large; they go row by row instead.
-    return canonical(model if has_tensors else steady(model), {})
+    return canonical(with_steady_scores(model) if has_tensors else steady(model), {})
 
 
 def _converted(file: ModelProto) -> ModelProto:

@@ -20,6 +20,7 @@ from unisono.models.emit import OPSET
 from unisono.models.importers.base import Answers, Task, class_array, labelled
 from unisono.models.importers.torch_resize import with_exact_pixels
 from unisono.models.names import PREDICTION, PROBABILITIES, PROBABILITY
+from unisono.models.steady import with_steady_scores
 from unisono.spec.errors import ModelError
 from unisono.spec.wording import is_name, listing, one_line, quoted
 
@@ -137,7 +138,7 @@ def graph_of(module: Any, inputs: Sequence[Input], examples: Sequence[Any], mean
     ]
     given = spox.inline(exported)(**{f"_input_{place}": one for place, one in enumerate(taken)})
     outputs = _meant(list(given.values()), meaning)
-    return canonical(spox.build(arguments, outputs), {})
+    return canonical(with_steady_scores(spox.build(arguments, outputs)), {})
 
 
 def answers_of(outputs: Mapping[str, Any], meaning: Meaning) -> Answers:
