@@ -54,8 +54,9 @@ def test_a_float32_number_has_one_answer_wherever_it_stands(operator: str) -> No
 
 
 def softmax(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    powers: NDArray[np.float64] = np.exp(x - x.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    powers = np.exp(x - x.max(axis=1, keepdims=True))
+    found: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return found
 
 
 @pytest.mark.parametrize(
