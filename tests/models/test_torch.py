@@ -112,6 +112,13 @@ CASES: dict[str, tuple[Any, Mapping[str, DType], Any, str, dict[str, tuple[int, 
         "binary",
         {"prediction": (40,), "probability": (40,)},
     ),
+    "scores of three classes": (
+        lambda: Layers(2, 3, classes_=["red", "green", "blue"], feature_names_in_=["c", "a"]),
+        NUMBERS,
+        None,
+        "multiclass",
+        {"prediction": (40,), "probabilities": (40, 3)},
+    ),
     "images": (Pictures, IMAGES, None, "multiclass", {"prediction": (40,), "probabilities": (40, 10)}),
     "two tensors and a number": (Several, IMAGES, None, "outputs", {"embedding": (40, 5), "length": (40,)}),
 }
