@@ -81,6 +81,12 @@ def test_the_artifact_has_every_part(project: Project, registered: Registered) -
     assert any(np.isnan(one).any() for one in golden.inputs.values() if one.dtype.kind == "f")
 
 
+def test_it_is_told_in_one_line(registered: Registered) -> None:
+    line = str(registered)
+    assert line.startswith(f"risk {registered.version.id[:12]}, champion: ") and line.count("\n") == 0
+    assert line.endswith(f" on {registered.verification.rows + registered.verification.edges:,} rows; exact")
+
+
 def test_metrics_are_of_the_rows_whose_truth_is_known(
     project: Project, registered: Registered, frame: pl.DataFrame, model: Any
 ) -> None:

@@ -80,6 +80,15 @@ class Registered:
     metrics: MetricsJson
     signed_by: tuple[str, ...]
 
+    def __str__(self) -> str:
+        """In one line."""
+        found, version = self.verification, self.version
+        near = "bit for bit the fitted model" if found.is_equal else f"within {found.max_gap:.2g} of the fitted model"
+        machines = found.machines
+        class_ = "exact" if machines.numeric_class == "exact" else f"bounded by {machines.bound:.2g}"
+        alias = "" if self.alias is None else f", {self.alias}"
+        return f"{version.predictor} {version.id[:12]}{alias}: {near} on {found.rows + found.edges:,} rows; {class_}"
+
 
 def register(
     ready: ReadyPredictor,
