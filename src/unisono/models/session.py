@@ -240,7 +240,7 @@ class Session:
         if self.one_by_one:
             return 1
         sizes = [one.nbytes for one in feeds.values()]
-        if (widest := max(sizes) // rows) > _WIDE_BYTES:
+        if (widest := max(sizes, default=0) // rows) > _WIDE_BYTES:
             return max(_WIDE_CALL_BYTES // widest, 1)
         return _LARGE_CHUNK if sum(sizes) <= _NARROW_BYTES * rows else _CHUNK
 
