@@ -26,6 +26,9 @@ from unisono.models.importers.base import comes_from
 from unisono.spec.errors import DefinitionError, ModelError
 from unisono.spec.progress import Progress
 
+_EXPORT = "export 2"
+"""Another number when importers make other graphs of the same model: graphs that were kept are not used then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -177,7 +180,7 @@ class _Run:
         if subject.kind == "graph":
             return subject, before
         bound = self._recipe.bound
-        identity = _joined(before, "export" if bound is None else f"export within {bound!r}")
+        identity = _joined(before, _EXPORT if bound is None else f"{_EXPORT} within {bound!r}")
         kept = self._stages.find(identity)
         if kept is not None:
             return kept, identity
