@@ -61,7 +61,7 @@ tools: $(VENV)/.tools  ## what tests and benchmarks need that is no Python packa
 test: check $(KERNEL) $(VENV)/.tools  ## all checks, then all tests but the soak (under 15 minutes)
 	$(PYTEST) $(WORKERS)
 
-quick: $(KERNEL)  ## the fast tests (under a minute)
+quick: $(KERNEL)  ## the fast tests (about a minute)
 	UNISONO_ROUNDS=quick $(PYTEST) $(WORKERS) -m 'not slow and not soak'
 
 check: $(VENV)/.installed  ## style, types, floors
