@@ -65,7 +65,6 @@ def test_a_manifest_is_what_kubernetes_takes(kind: str, version: str) -> None:
     kubernetes_validate.validate(KUBERNETES[kind], version, strict=True)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("kind", sorted(KSERVE))
 def test_a_manifest_is_what_kserve_takes(kind: str, version: str) -> None:

@@ -34,7 +34,6 @@ def test_the_page_names_every_estimator() -> None:
     assert {kind: sorted(names) for kind, names in said().items()} == {kind: sorted(estimators(kind)) for kind in KINDS}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "name"), SAMPLE)
 def test_an_estimator_does_what_the_page_says(kind: str, name: str) -> None:
     assert outcome(kind, estimators(kind)[name]) == said()[kind][name]

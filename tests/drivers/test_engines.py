@@ -87,7 +87,6 @@ def test_an_engine_that_passes_them_does(project: Project, monkeypatch: pytest.M
     assert (scorer.engine, scorer.engine_class) == ("shifted", "bounded")
 
 
-@pytest.mark.slow
 def test_a_model_without_trees_is_left_to_the_reference(project: Project) -> None:
     frame = project.training_frame("risk").drop_nulls([*INPUTS, "dear"])
     model = LinearRegression().fit(frame.select(INPUTS).to_pandas(), frame["dear"].cast(float).to_numpy())
@@ -102,7 +101,6 @@ def test_an_unknown_engine_is_refused(project: Project) -> None:
         project.predict("risk", engine="tree")
 
 
-@pytest.mark.slow
 def test_a_batch_run_writes_the_same_table_with_either_engine(project: Project, tmp_path: Path) -> None:
     reports = {
         name: run_batch(project, "risk", None, tmp_path / f"{name}.parquet", engine=name)
@@ -119,7 +117,6 @@ def test_an_engine_of_class_exact_goes_on_with_the_run_of_another(project: Proje
     assert (second.run_id, second.is_repeated, second.engines) == (first.run_id, True, {})
 
 
-@pytest.mark.slow
 def test_an_engine_of_class_bounded_has_runs_of_its_own(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,7 +127,6 @@ def test_an_engine_of_class_bounded_has_runs_of_its_own(
     assert not second.is_repeated
 
 
-@pytest.mark.slow
 def test_the_projects_file_says_which_engine_scores_tables(project: Project, tmp_path: Path) -> None:
     with (project.root / "unisono.toml").open("a") as file:
         file.write('\n[engines]\nrisk = "trees"\n')
@@ -163,7 +159,6 @@ def test_an_engine_for_a_predictor_that_is_not_defined_is_refused(project: Proje
         load(project.root)
 
 
-@pytest.mark.slow
 def test_the_command_takes_an_engine_and_says_which_one_it_was(project: Project, tmp_path: Path) -> None:
     predict = ("predict", "risk", "--json", "--engine", "trees")
     shown = unisono(*predict, folder=project.root)

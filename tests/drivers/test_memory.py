@@ -15,8 +15,6 @@ import unisono as un
 from tests.drivers.logs import VIEWS, World, columns_as_matrix, expected, make_world, same_bits
 from unisono.connect.stored import StoredParquet
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2 if os.environ.get("UNISONO_ROUNDS") == "quick" else 6))

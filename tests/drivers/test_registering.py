@@ -25,8 +25,6 @@ from unisono.spec.ids import content_id
 from unisono.store.artifacts import read_artifact
 from unisono.store.artifacts.signing import new_key_pair
 
-pytestmark = pytest.mark.slow
-
 HOME = Path(__file__).parents[2]
 SAYS_ITS_HASH = """
 import sys
@@ -163,6 +161,7 @@ def test_a_refused_model_leaves_nothing(project: Project, frame: pl.DataFrame, m
     assert (project.registry.history("risk") if before else []) == before
 
 
+@pytest.mark.slow
 def test_the_commit_of_the_project_is_in_the_lineage(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     _git(tmp_path, "init", "-q")
@@ -183,6 +182,7 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_equal_inputs_give_equal_bytes_in_every_process(tmp_path: Path) -> None:
     said = []
     for seed in ("1", "2"):

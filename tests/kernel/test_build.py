@@ -121,7 +121,6 @@ def test_every_machine_answers_the_version_of_the_sources(sample: Built, machine
     assert version == version_of(sample.kernel.sources)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_same_source_gives_the_same_bytes_in_another_process(sample: Built, name: str, other_build: Path) -> None:
     file = TARGETS[name].file
@@ -161,7 +160,6 @@ def test_a_linker_that_refuses_is_quoted(tmp_path: Path) -> None:
     assert not (tmp_path / "out.wasm").exists()
 
 
-@pytest.mark.slow
 def test_the_command_builds_once_and_then_says_up_to_date(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--target", "wasm32", "--out", str(tmp_path)]
     assert main(arguments) == 0

@@ -17,8 +17,6 @@ from .conftest import MACHINES, Built
 from .image import Image, Place
 from .machines import Machine, ThisProcess
 
-pytestmark = pytest.mark.slow
-
 RANDOM_ROWS = 400
 CORNERS = sorted(
     {

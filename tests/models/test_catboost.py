@@ -85,7 +85,6 @@ def test_a_regression_with_exp_is_within_a_few_units_in_the_last_place(rows: pl.
     assert judged(model, rows).max_ulp <= 4
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("classes", "parameters"),
     [

@@ -51,7 +51,6 @@ def _assert_same(graph: PredictorGraph, features: NDArray[np.float64], request: 
 # Random ensembles
 
 
-@pytest.mark.slow
 @given(
     chance=st.randoms(use_true_random=False),
     depths=st.lists(st.sampled_from([1, 1, 2, 4, 6]), min_size=1, max_size=30),
@@ -68,7 +67,6 @@ def test_random_ensembles(chance: Random, depths: list[int], targets: int, modes
     _assert_same(graph, random_matrix(chance, 70, whole=whole), {})
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("depths", [(13,), (13, 2, 13), (5,) * 2000], ids=["deep", "deep and not", "2000 trees"])
 def test_large_ensembles(depths: tuple[int, ...]) -> None:
     chance = Random(1)

@@ -76,7 +76,7 @@ def run(bench: Bench) -> Row:
         notes=(
             f"One text, one thread; processor time, the median of {_ROUNDS} rounds in which every model has its turn. "
             "Floats and `quantize_dynamic` have all of onnxruntime's optimisations. Peak memory is that of a process "
-            "while it reads a text, over what it has without the model.",
+            "while it reads a text after a short one, over what it has without the model.",
             "By its first token, as a classifier reads it, the last layer is computed for that token alone, which is "
             "a seventh of the work; as an embedding it is the mean of all. The other models compute every token.",
         ),

@@ -105,9 +105,9 @@ def row_of(sizes: Mapping[str, Measured], text: ReportJson, nested: ReportJson, 
         notes=(
             "Times are of the processor, one thread, one text; softmax at 2,048 tokens would take a tenth to a fifth "
             "less if onnxruntime never gave memory back (decision 0037). Memory is what a process has while it reads "
-            "one, over what it has without the graph. The wider an encoder, the more of its time goes into products "
-            f"with weights, which stay: {_MINILM.name}, three times as wide, becomes {large.speedup('elu', 2048):.2f} "
-            f"and {large.speedup('elu', 4096):.2f} times as fast at 2,048 and 4,096 tokens.",
+            "one after a short one, over what it has without the graph. The wider an encoder, the more of its time "
+            f"goes into products with weights, which stay: {_MINILM.name}, three times as wide, "
+            f"becomes {large.speedup('elu', 2048):.2f} and {large.speedup('elu', 4096):.2f} times as fast at 2,048 and 4,096 tokens.",
             f"Sentences: {text.rows:,} to judge by. ListOps of Long Range Arena, {RULES.shortest} to {RULES.longest} "
             f"tokens, at most {RULES.max_depth} deep: {nested.rows:,} to judge by. {_SEQUENCES:,} sequences in whole "
             f"numbers, one of {_EVENTS:,} events in float.",

@@ -34,8 +34,6 @@ from unisono.compress.attention.step import LinearAttention
 from unisono.compress.attention.swapping import replacement
 from unisono.spec.errors import InputError, ModelError, StateError
 
-pytestmark = pytest.mark.slow
-
 CAUSAL = LinearAttention(causal=True)
 
 
@@ -63,6 +61,7 @@ def one_by_one(own: IntegerAttention, events: Ints) -> tuple[bytes, Ints]:
     return state, np.array(answers)
 
 
+@pytest.mark.slow
 def test_event_by_event_has_the_bits_of_the_whole_on_a_thousand_sequences() -> None:
     random = np.random.default_rng(0)
     layers = [layer(width, heads, seed) for seed, (width, heads) in enumerate([(4, 1), (8, 2), (12, 3), (16, 2)])]
@@ -99,6 +98,7 @@ def extreme(values: Any, multiplier: int, shift: int) -> Linear:
 SIGNS = st.lists(st.sampled_from([-TOP, -1, 0, 1, TOP]), min_size=16, max_size=16)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     weights=st.lists(SIGNS, min_size=4, max_size=4),

@@ -82,7 +82,6 @@ def test_layers_that_are_not_there_are_refused(layers: int | list[int]) -> None:
         chosen_layers(layers, 6)
 
 
-@pytest.mark.slow
 def test_a_student_of_half_the_layers_is_nearly_as_right(texts: Case) -> None:
     made = texts.applied(Distil(layers=1, epochs=10, learning_rate=3e-3, hidden=1.0, attention=1.0, **SETTLED))
     model = made.module()
@@ -92,14 +91,12 @@ def test_a_student_of_half_the_layers_is_nearly_as_right(texts: Case) -> None:
     assert not any(part._forward_hooks for part in model.module.modules())
 
 
-@pytest.mark.slow
 def test_the_same_seed_makes_the_same_student(texts: Case) -> None:
     step = Distil(layers=1, epochs=1, learning_rate=1e-3, hidden=1.0, **SETTLED)
     first, second = (answers(texts.applied(step).module(), texts.data.validation) for _ in range(2))
     assert np.array_equal(first, second)
 
 
-@pytest.mark.slow
 def test_temperature_and_share_are_chosen_by_the_validation_rows(texts: Case) -> None:
     made = texts.applied(Distil(layers=1, epochs=1, learning_rate=1e-3))
     tried: Any = made.notes["distil"]["tried"]
@@ -109,7 +106,6 @@ def test_temperature_and_share_are_chosen_by_the_validation_rows(texts: Case) ->
     assert made.notes["distil"]["teacher_share"] == best["teacher_share"]
 
 
-@pytest.mark.slow
 def test_rows_without_a_label_are_learnt_from(texts: Case) -> None:
     few = replace(texts.data, train=texts.data.train[:16], unlabelled=texts.data.train.drop("label"))
     cache = texts.context.stage / "other-cache"
@@ -122,7 +118,6 @@ def test_rows_without_a_label_are_learnt_from(texts: Case) -> None:
     assert right(case, case.applied(step)) > right(case, alone.applied(step)) + 0.05
 
 
-@pytest.mark.slow
 def test_a_smaller_vocabulary_reads_every_text_and_is_exported(texts: Case) -> None:
     data = replace(texts.data, train=texts.data.train.filter(~texts.data.train["text"].str.contains("actors")))
     cache = texts.context.stage / "seen-cache"

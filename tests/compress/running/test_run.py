@@ -82,7 +82,6 @@ def answers(one: Made) -> NDArray[np.float64]:
     return np.asarray(one.result.answer(one.data.test)["probability"])
 
 
-@pytest.mark.slow
 def test_the_same_recipe_is_carried_out_once(numbers: Case, definition: Definition, tmp_path: Path) -> None:
     first, again = made(numbers, definition, tmp_path), Telling()
     second = made(numbers, definition, tmp_path, telling=again)
@@ -91,7 +90,6 @@ def test_the_same_recipe_is_carried_out_once(numbers: Case, definition: Definiti
     assert np.array_equal(answers(first), answers(second))
 
 
-@pytest.mark.slow
 def test_a_graph_is_as_near_to_its_module_as_the_recipe_says(
     numbers: Case, definition: Definition, tmp_path: Path
 ) -> None:
@@ -104,14 +102,12 @@ def test_a_graph_is_as_near_to_its_module_as_the_recipe_says(
         with_bound(0.0)
 
 
-@pytest.mark.slow
 def test_another_last_step_begins_where_the_others_end(numbers: Case, definition: Definition, tmp_path: Path) -> None:
     made(numbers, definition, tmp_path)
     other = made(numbers, definition, tmp_path, (STEPS[0], Recover(epochs=1, learning_rate=2e-4)))
     assert other.reused == 1
 
 
-@pytest.mark.slow
 def test_a_run_that_was_cut_goes_on_and_ends_with_the_same_bits(
     numbers: Case, definition: Definition, tmp_path: Path
 ) -> None:
@@ -125,7 +121,6 @@ def test_a_run_that_was_cut_goes_on_and_ends_with_the_same_bits(
     assert continued.result.graph == expected.result.graph
 
 
-@pytest.mark.slow
 def test_a_stage_whose_file_was_changed_is_made_again(numbers: Case, definition: Definition, tmp_path: Path) -> None:
     expected = made(numbers, definition, tmp_path)
     for path in (tmp_path / "stages").rglob("model.pickle"):
@@ -136,7 +131,6 @@ def test_a_stage_whose_file_was_changed_is_made_again(numbers: Case, definition:
 
 
 @pytest.mark.parametrize("error", ["memory", "torch"])
-@pytest.mark.slow
 def test_out_of_memory_is_said_and_the_stages_before_are_kept(
     error: str, numbers: Case, definition: Definition, tmp_path: Path
 ) -> None:
@@ -153,7 +147,6 @@ def test_steps_in_an_illegal_order_are_refused_before_anything_is_done(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
 def test_a_graph_that_says_something_else_than_its_module_is_refused(
     numbers: Case, definition: Definition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

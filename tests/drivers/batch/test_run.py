@@ -15,8 +15,6 @@ from unisono.connect.tables import open_source
 from unisono.drivers.batch import run_batch
 from unisono.drivers.project import Project
 
-pytestmark = pytest.mark.slow
-
 ROWS = 200
 FORMATS = {
     "parquet": "scores.parquet",

@@ -65,7 +65,6 @@ def done(world: World) -> list[Run]:
     return [run for run in world.history() if run.state is State.DONE]
 
 
-@pytest.mark.slow
 def test_each_run_writes_a_table_of_its_instant(project: Project) -> None:
     with (project.root / "unisono.toml").open("a") as file:
         file.write('[cost]\nper_cpu_hour = 36.0\ncurrency = "EUR"\n')
@@ -147,7 +146,6 @@ def test_definitions_may_change_between_runs_and_wrong_ones_are_given_up(project
         assert "nothing_like_it" in str(world.history()[0].error)
 
 
-@pytest.mark.slow
 def test_new_data_is_scored_once_it_is_quiet_and_once_only(project: Project) -> None:
     requests, events = project.root / "data/requests.parquet", project.root / "data/taps.parquet"
     with world_of(project, a_schedule("fresh", on_new_data=True, debounce="30s", out="fresh.parquet")) as world:
@@ -201,7 +199,6 @@ def test_data_that_changes_during_a_run_is_scored_after_it(project: Project) -> 
         assert len(done(world)) == 2
 
 
-@pytest.mark.slow
 def test_a_new_version_is_scored_with(project: Project) -> None:
     with world_of(project, a_schedule("champion", on_new_version=True, out="{run_id}.parquet")) as world:
         scheduler = world.scheduler()
@@ -308,7 +305,6 @@ def check_tables(project: Project, runs: list[Run]) -> None:
     assert {path.name for path in (project.root / "scores").iterdir()} >= {f"{run.id}.parquet" for run in runs}
 
 
-@pytest.mark.slow
 def test_a_scheduler_that_is_killed_again_and_again_leaves_every_instant_done_once(project: Project) -> None:
     chance = random.Random(4)
     project = with_missed_instants(project)
@@ -330,7 +326,6 @@ def test_a_scheduler_that_is_killed_again_and_again_leaves_every_instant_done_on
     assert 1 <= sum(run.claims - 1 for run in missed(runs)) <= KILLS
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_two_schedulers_at_once_share_the_work(kind: str, project: Project, request: pytest.FixtureRequest) -> None:
     if kind == "postgresql":
@@ -355,7 +350,6 @@ def test_two_schedulers_at_once_share_the_work(kind: str, project: Project, requ
     assert sum(json.loads(out)["runs"]["done"] for out, _ in answers) >= MISSED * len(NAMES)
 
 
-@pytest.mark.slow
 def test_a_scheduler_that_is_told_to_stop_ends_well(project: Project) -> None:
     project = with_missed_instants(project)
     runs = open_runs(project)

@@ -33,8 +33,6 @@ from unisono.models.verifying.classes import NumericClass
 from unisono.spec.active import Version
 from unisono.spec.errors import InputError, ModelError, StateError, StoreError
 
-pytestmark = pytest.mark.slow
-
 HEAVY = ("ndonnx", "onnx", "pandas", "polars", "pyarrow", "spox", "sqlalchemy")
 
 
