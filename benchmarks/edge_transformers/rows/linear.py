@@ -107,7 +107,8 @@ def row_of(sizes: Mapping[str, Measured], text: ReportJson, nested: ReportJson, 
             "less if onnxruntime never gave memory back (decision 0037). Memory is what a process has while it reads "
             "one after a short one, over what it has without the graph. The wider an encoder, the more of its time "
             f"goes into products with weights, which stay: {_MINILM.name}, three times as wide, "
-            f"becomes {large.speedup('elu', 2048):.2f} and {large.speedup('elu', 4096):.2f} times as fast at 2,048 and 4,096 tokens.",
+            f"becomes {large.speedup('elu', 2048):.2f} and {large.speedup('elu', 4096):.2f} times as fast at 2,048 and "
+            "4,096 tokens.",
             f"Sentences: {text.rows:,} to judge by. ListOps of Long Range Arena, {RULES.shortest} to {RULES.longest} "
             f"tokens, at most {RULES.max_depth} deep: {nested.rows:,} to judge by. {_SEQUENCES:,} sequences in whole "
             f"numbers, one of {_EVENTS:,} events in float.",
